@@ -1,0 +1,16 @@
+DROP TABLE events;
+DROP TABLE uses;
+DROP TABLE generations;
+DROP TABLE tokens;
+DROP TABLE access_sets;
+DROP TABLE methods;
+DROP TABLE services;
+DROP TABLE apis;
+DROP TABLE confirmations;
+DROP TABLE sessions;
+DROP TABLE guesses;
+DROP TABLE members;
+DROP TABLE accounts;
+DROP TABLE teams;
+DROP TABLE settings;
+DROP TABLE sequence;

@@ -1,0 +1,215 @@
+//! The program's one state: reads and writes on the blocking pool, and what each committed change tells the index.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use crate::catalogue::{self, Catalogue};
+use crate::db::{Conn, Db};
+use crate::error::{Error, Result};
+use crate::index::Index;
+use crate::password::Hasher;
+use crate::policy::Policy;
+use crate::schema::{sequence, settings};
+use crate::scope::Symbols;
+use crate::secret::{Random, Secret};
+use crate::tx::{Change, Tx};
+use crate::types::Stamp;
+use crate::usage::Usage;
+use crate::{account, token};
+
+/// Where time comes from: the machine, or a test.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+
+impl Clock {
+    pub fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(now))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the one clock of the program")]
+    pub fn of_the_machine() -> Clock {
+        Clock::new(Utc::now)
+    }
+}
+
+impl Random {
+    #[allow(clippy::disallowed_methods, reason = "the one random generator of the program")]
+    pub fn of_the_machine() -> Random {
+        Random::new(|bytes| getrandom::fill(bytes).map_err(|cause| cause.to_string()))
+    }
+}
+
+pub struct App {
+    pub db: Db,
+    pub index: Index,
+    pub policy: Policy,
+    /// The word before the `_` of every value.
+    pub prefix: String,
+    pub hasher: Hasher,
+    pub random: Random,
+    pub usage: Usage,
+    clock: Clock,
+    symbols: Symbols,
+    catalogue: RwLock<Arc<Catalogue>>,
+    /// One reload at a time, so that an older read never replaces a newer one.
+    reloading: Mutex<(i64, i64)>,
+    /// The value of `sequence` up to which the index has followed the database.
+    followed: AtomicI64,
+    /// When it last did, in milliseconds of the clock.
+    heard: AtomicI64,
+}
+
+/// What an [`App`] is made from.
+pub struct Parts {
+    pub db: Db,
+    pub policy: Policy,
+    pub prefix: String,
+    pub hasher: Hasher,
+    pub random: Random,
+    pub clock: Clock,
+}
+
+impl App {
+    /// Knows nothing yet: [`App::follow`] fills index and catalogue.
+    pub fn new(parts: Parts) -> Arc<App> {
+        Arc::new(App {
+            db: parts.db,
+            index: Index::default(),
+            policy: parts.policy,
+            prefix: parts.prefix,
+            hasher: parts.hasher,
+            random: parts.random,
+            usage: Usage::default(),
+            clock: parts.clock,
+            symbols: Symbols::default(),
+            catalogue: RwLock::default(),
+            reloading: Mutex::new((-1, -1)),
+            followed: AtomicI64::new(-1),
+            heard: AtomicI64::new(0),
+        })
+    }
+
+    pub fn now(&self) -> Stamp {
+        (self.clock.0)().into()
+    }
+
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks into the database, on the blocking pool.
+    pub async fn read<T: Send + 'static>(
+        self: &Arc<App>,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let app = self.clone();
+        tokio::task::spawn_blocking(move || app.db.read(look))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    /// One change: begins, runs the verb, commits, and tells the index before anybody is answered.
+    pub async fn write<T: Send + 'static>(
+        self: &Arc<App>,
+        verb: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let app = self.clone();
+        tokio::task::spawn_blocking(move || app.write_now(verb))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    /// [`App::write`] for who may block: the command line and jobs.
+    pub fn write_now<T>(&self, verb: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let now = self.now();
+        let (done, changes) = self.db.write(|conn| {
+            let mut tx = Tx::new(conn, now, &self.policy, &self.random);
+            let done = verb(&mut tx)?;
+            Ok((done, tx.into_changes()))
+        })?;
+        for change in changes {
+            match change {
+                Change::Token(facts) => self.index.learn_token(facts, &self.symbols),
+                Change::Account(facts) => self.index.learn_account(facts),
+                Change::Catalogue => self.reload_catalogue(),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Reads what was changed in the database since the last time, the first time everything: by another process, or by
+    /// the command line.
+    pub fn follow(&self) -> Result<()> {
+        let asked = self.now();
+        self.db.read(|conn| {
+            let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
+            let seen = self.followed.load(Ordering::Acquire);
+            if newest != seen {
+                // Accounts first: a token is frozen for as long as its account is unknown.
+                account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
+                token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+                let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+                let fingerprint = catalogue::store::fingerprint(conn)?;
+                if *loaded != fingerprint {
+                    self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
+                    *loaded = fingerprint;
+                }
+                self.followed.store(newest, Ordering::Release);
+            }
+            Ok(())
+        })?;
+        self.heard.store(asked.millis(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether verification may still trust its memory: where processes share a database, it was heard of in time.
+    pub fn is_fresh(&self, now: Stamp, max_staleness: TimeDelta) -> bool {
+        !self.db.is_shared() || now.millis() - self.heard.load(Ordering::Acquire) <= max_staleness.num_milliseconds()
+    }
+
+    /// A catalogue that cannot be read again after its change is an empty one: what it allowed may be wrong now.
+    fn reload_catalogue(&self) {
+        let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = self.db.read(|conn| {
+            let fingerprint = catalogue::store::fingerprint(conn)?;
+            Ok((catalogue::store::load(conn, &self.symbols)?, fingerprint))
+        });
+        match read {
+            Ok((catalogue, fingerprint)) => {
+                self.put_catalogue(catalogue);
+                *loaded = fingerprint;
+            }
+            Err(cause) => {
+                tracing::error!(error = ?cause, "the catalogue cannot be read; every request is refused until it can");
+                self.put_catalogue(Catalogue::default());
+                *loaded = (-1, -1);
+                self.followed.store(-1, Ordering::Release);
+            }
+        }
+    }
+
+    fn put_catalogue(&self, catalogue: Catalogue) {
+        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
+    }
+
+    /// Random bytes that all processes on this database share, made at the first start: what seals cookies and forms.
+    pub fn shared_key(&self, name: &'static str) -> Result<Secret> {
+        self.write_now(|tx| {
+            let kept: Option<String> = settings::table
+                .find(name)
+                .select(settings::value)
+                .first(tx.conn)
+                .optional()?;
+            if let Some(kept) = kept {
+                return Ok(Secret::new(kept));
+            }
+            let made = tx.random.base62(86)?;
+            let row = (settings::name.eq(name), settings::value.eq(made.as_str()));
+            diesel::insert_into(settings::table).values(row).execute(tx.conn)?;
+            Ok(Secret::new(made.to_string()))
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added.
+
+use diesel::prelude::*;
+use serde_json::Value;
+
+use crate::actor::Actor;
+use crate::db::MultiBackend;
+use crate::error::Result;
+use crate::schema::events;
+use crate::tx::Tx;
+use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TokenId};
+
+#[derive(Queryable, Selectable, Insertable, Clone, Debug)]
+#[diesel(table_name = events)]
+#[diesel(check_for_backend(MultiBackend))]
+pub struct Event {
+    pub id: EventId,
+    pub at: Stamp,
+    /// `NOUN.VERB`, with the verbs of the contract: `token.generate`, `token.remove`, `account.disable`.
+    pub action: String,
+    pub actor_id: Option<AccountId>,
+    pub actor_name: String,
+    pub via: String,
+    pub subject_kind: String,
+    pub subject_id: String,
+    pub subject_name: String,
+    /// The account in whose activity the event stands.
+    pub owner_id: Option<AccountId>,
+    /// JSON: what it was before and after, as far as the action has that.
+    pub detail: String,
+    pub ip: String,
+    pub agent: String,
+}
+
+/// What an event is about.
+pub struct Subject<'a> {
+    kind: &'static str,
+    id: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    pub fn token(id: &'a TokenId, name: &'a str) -> Subject<'a> {
+        Subject {
+            kind: "token",
+            id: id.as_str(),
+            name,
+        }
+    }
+
+    pub fn account(id: &'a AccountId, name: &'a str) -> Subject<'a> {
+        Subject {
+            kind: "account",
+            id: id.as_str(),
+            name,
+        }
+    }
+
+    pub fn api(id: &'a ApiId, slug: &'a str) -> Subject<'a> {
+        Subject {
+            kind: "api",
+            id: id.as_str(),
+            name: slug,
+        }
+    }
+
+    pub fn session(id: &'a SessionId) -> Subject<'a> {
+        Subject {
+            kind: "session",
+            id: id.as_str(),
+            name: "",
+        }
+    }
+}
+
+pub fn record(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    action: &'static str,
+    subject: Subject<'_>,
+    owner: Option<&AccountId>,
+    detail: Value,
+) -> Result<()> {
+    let event = Event {
+        id: tx.id()?,
+        at: tx.now,
+        action: action.to_owned(),
+        actor_id: actor.account.clone(),
+        actor_name: actor.name.clone(),
+        via: actor.via.as_text(),
+        subject_kind: subject.kind.to_owned(),
+        subject_id: subject.id.to_owned(),
+        subject_name: subject.name.to_owned(),
+        owner_id: owner.cloned(),
+        detail: detail.to_string(),
+        ip: actor.origin.ip.clone(),
+        agent: actor.origin.agent.clone(),
+    };
+    diesel::insert_into(events::table).values(&event).execute(tx.conn)?;
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! The catalogue's rows: loading, importing a description (again), options, removal. A change shows its difference first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::description::{Description, Method as Described};
+use super::options::ApiOptions;
+use super::set;
+use super::{Api, Assembly, Catalogue, check_slug};
+use crate::actor::{Actor, Deed};
+use crate::audit::{self, Subject};
+use crate::db::{Conn, MultiBackend};
+use crate::error::{Error, OrMissing, Problem, Result};
+use crate::schema::{apis, methods, services};
+use crate::scope::Symbols;
+use crate::tx::{Change, Tx};
+use crate::types::{ApiId, MethodKind, Stamp};
+
+#[derive(Queryable, Selectable, Insertable, Clone)]
+#[diesel(table_name = apis)]
+#[diesel(check_for_backend(MultiBackend))]
+pub struct ApiRow {
+    pub id: ApiId,
+    pub slug: String,
+    pub title: String,
+    pub description_version: String,
+    pub dialect: String,
+    pub servers: String,
+    pub options: String,
+    pub created_at: Stamp,
+    pub imported_at: Stamp,
+    pub version: i64,
+}
+
+#[derive(Queryable, Selectable, Insertable, Clone)]
+#[diesel(table_name = services)]
+#[diesel(check_for_backend(MultiBackend))]
+pub struct ServiceRow {
+    pub api_id: ApiId,
+    pub name: String,
+    pub title: String,
+    pub summary: String,
+}
+
+#[derive(Queryable, Selectable, Insertable, Clone)]
+#[diesel(table_name = methods)]
+#[diesel(check_for_backend(MultiBackend))]
+pub struct MethodRow {
+    pub api_id: ApiId,
+    pub service: String,
+    pub name: String,
+    pub http_method: String,
+    pub path: String,
+    pub kind: MethodKind,
+    pub summary: String,
+    pub docs_url: Option<String>,
+    pub parameters: String,
+    pub deprecated: bool,
+}
+
+/// Reads everything. 1,500 methods take a few milliseconds; it happens at start and when an API changes.
+pub fn load(conn: &mut Conn, symbols: &Symbols) -> Result<Catalogue> {
+    let mut apis_loaded = Vec::new();
+    let rows: Vec<ApiRow> = apis::table.select(ApiRow::as_select()).load(conn)?;
+    for row in rows {
+        let services = services::table
+            .filter(services::api_id.eq(&row.id))
+            .select(ServiceRow::as_select())
+            .load(conn)?;
+        let methods = methods::table
+            .filter(methods::api_id.eq(&row.id))
+            .select(MethodRow::as_select())
+            .load(conn)?;
+        let sets = set::of_api(conn, &row.id)?;
+        apis_loaded.push(Arc::new(
+            Assembly {
+                row,
+                services,
+                methods,
+                sets,
+            }
+            .build(symbols),
+        ));
+    }
+    Ok(Catalogue::new(apis_loaded))
+}
+
+/// A description and its options, read and checked, waiting for a yes: what the confirmation keeps.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Draft {
+    pub slug: String,
+    pub description: Description,
+    pub options: ApiOptions,
+    /// Version of the API that the difference was shown against; `None` for a first import.
+    pub over: Option<i64>,
+}
+
+/// Reads a description. The slug and every option line are checked as well, so that all problems come at once.
+pub fn draft(catalogue: &Catalogue, slug: &str, text: &[u8], options: ApiOptions) -> Result<Draft> {
+    let mut problems = Vec::new();
+    if let Err(sentence) = check_slug(slug) {
+        problems.push(Problem {
+            field: "slug",
+            sentence,
+        });
+    }
+    problems.extend(options.check());
+    match super::description::read(text) {
+        Ok(description) if problems.is_empty() => {
+            let over = catalogue.api(slug).map(|api| api.version);
+            Ok(Draft {
+                slug: slug.to_owned(),
+                description,
+                options,
+                over,
+            })
+        }
+        Ok(_) => Err(Error::Invalid(problems)),
+        Err(problem) => {
+            problems.push(Problem {
+                field: "file",
+                sentence: problem.to_string(),
+            });
+            Err(Error::Invalid(problems))
+        }
+    }
+}
+
+/// What an import would change among an API's methods, as `SERVICE:METHOD`.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Difference {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    /// Same name, other HTTP method, path or kind: `(name, was, becomes)`.
+    pub changed: Vec<(String, String, String)>,
+}
+
+pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
+    let line = |http_method: &str, path: &str, kind: MethodKind| format!("{http_method} {path}, {kind}");
+    let was: BTreeMap<String, String> = current.map_or_else(BTreeMap::new, |api| {
+        api.methods
+            .iter()
+            .map(|m| (m.short(), line(&m.http_method, &m.path, m.kind)))
+            .collect()
+    });
+    let becomes: BTreeMap<String, String> = draft
+        .description
+        .methods
+        .iter()
+        .map(|m| {
+            let kind = draft.options.kind_of(&m.service, &m.name, m.kind);
+            (format!("{}:{}", m.service, m.name), line(&m.http_method, &m.path, kind))
+        })
+        .collect();
+    Difference {
+        added: becomes
+            .keys()
+            .filter(|name| !was.contains_key(*name))
+            .cloned()
+            .collect(),
+        removed: was
+            .keys()
+            .filter(|name| !becomes.contains_key(*name))
+            .cloned()
+            .collect(),
+        changed: was
+            .iter()
+            .filter_map(|(name, before)| Some((name, before, becomes.get(name).filter(|after| *after != before)?)))
+            .map(|(name, before, after)| (name.clone(), before.clone(), after.clone()))
+            .collect(),
+    }
+}
+
+/// Saves an import: the API's methods are those of the description afterwards. Tokens keep their scopes; a scope whose
+/// method is gone allows nothing, and allows again what comes back under its name.
+pub fn import(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft) -> Result<ApiId> {
+    actor.must(Deed::Administer)?;
+    let existing: Option<ApiRow> = apis::table
+        .filter(apis::slug.eq(&draft.slug))
+        .select(ApiRow::as_select())
+        .first(tx.conn)
+        .optional()?;
+    if existing.as_ref().map(|row| row.version) != draft.over {
+        return Err(Error::invalid(
+            "slug",
+            "This API was changed by someone else meanwhile. Look at the difference again.",
+        ));
+    }
+    let version = tx.version()?;
+    let row = ApiRow {
+        id: existing.as_ref().map_or_else(|| tx.id(), |row| Ok(row.id.clone()))?,
+        slug: draft.slug.clone(),
+        title: draft.description.title.clone(),
+        description_version: draft.description.version.clone(),
+        dialect: draft.description.dialect.clone(),
+        servers: as_json(&draft.description.servers)?,
+        options: as_json(&draft.options)?,
+        created_at: existing.as_ref().map_or(tx.now, |row| row.created_at),
+        imported_at: tx.now,
+        version,
+    };
+    match existing {
+        Some(_) => {
+            diesel::delete(methods::table.filter(methods::api_id.eq(&row.id))).execute(tx.conn)?;
+            diesel::delete(services::table.filter(services::api_id.eq(&row.id))).execute(tx.conn)?;
+            diesel::update(apis::table.find(&row.id))
+                .set((
+                    apis::title.eq(&row.title),
+                    apis::description_version.eq(&row.description_version),
+                    apis::dialect.eq(&row.dialect),
+                    apis::servers.eq(&row.servers),
+                    apis::options.eq(&row.options),
+                    apis::imported_at.eq(row.imported_at),
+                    apis::version.eq(row.version),
+                ))
+                .execute(tx.conn)
+                .or_missing()?;
+        }
+        None => {
+            diesel::insert_into(apis::table).values(&row).execute(tx.conn)?;
+        }
+    }
+    insert_services(tx, &row.id, &draft.description)?;
+    insert_methods(tx, &row.id, &draft.description.methods)?;
+    set::make_at_import(tx, &row.id, &draft.slug, &draft.description.methods, &draft.options)?;
+    audit::record(
+        tx,
+        actor,
+        "api.import",
+        Subject::api(&row.id, &row.slug),
+        None,
+        serde_json::json!({ "title": row.title, "dialect": row.dialect, "methods": draft.description.methods.len() }),
+    )?;
+    tx.changed(Change::Catalogue);
+    Ok(row.id)
+}
+
+fn insert_services(tx: &mut Tx<'_>, api: &ApiId, description: &Description) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for entry in description
+        .services
+        .iter()
+        .filter(|entry| seen.insert(entry.name.clone()))
+    {
+        let row = ServiceRow {
+            api_id: api.clone(),
+            name: entry.name.clone(),
+            title: entry.title.clone(),
+            summary: entry.summary.clone(),
+        };
+        diesel::insert_into(services::table).values(&row).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn insert_methods(tx: &mut Tx<'_>, api: &ApiId, described: &[Described]) -> Result<()> {
+    for m in described {
+        let row = MethodRow {
+            api_id: api.clone(),
+            service: m.service.clone(),
+            name: m.name.clone(),
+            http_method: m.http_method.clone(),
+            path: m.path.clone(),
+            kind: m.kind,
+            summary: m.summary.clone(),
+            docs_url: m.docs_url.clone(),
+            parameters: as_json(&m.parameters)?,
+            deprecated: m.deprecated,
+        };
+        diesel::insert_into(methods::table).values(&row).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// New options for an API whose description stays.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewOptions {
+    pub api: ApiId,
+    pub options: ApiOptions,
+}
+
+pub fn edit_options(tx: &mut Tx<'_>, actor: &Actor, new: &NewOptions) -> Result<()> {
+    actor.must(Deed::Administer)?;
+    let problems = new.options.check();
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
+    let row: ApiRow = apis::table.find(&new.api).select(ApiRow::as_select()).first(tx.conn)?;
+    let version = tx.version()?;
+    diesel::update(apis::table.find(&new.api))
+        .set((apis::options.eq(as_json(&new.options)?), apis::version.eq(version)))
+        .execute(tx.conn)
+        .or_missing()?;
+    let described: Vec<MethodRow> = methods::table
+        .filter(methods::api_id.eq(&new.api))
+        .select(MethodRow::as_select())
+        .load(tx.conn)?;
+    let described: Vec<Described> = described.iter().map(MethodRow::as_described).collect();
+    set::make_at_import(tx, &new.api, &row.slug, &described, &new.options)?;
+    let before: serde_json::Value = serde_json::from_str(&row.options).unwrap_or_default();
+    audit::record(
+        tx,
+        actor,
+        "api.edit",
+        Subject::api(&row.id, &row.slug),
+        None,
+        serde_json::json!({ "before": before, "after": new.options }),
+    )?;
+    tx.changed(Change::Catalogue);
+    Ok(())
+}
+
+impl MethodRow {
+    fn as_described(&self) -> Described {
+        Described {
+            service: self.service.clone(),
+            name: self.name.clone(),
+            http_method: self.http_method.clone(),
+            path: self.path.clone(),
+            kind: self.kind,
+            summary: self.summary.clone(),
+            docs_url: self.docs_url.clone(),
+            parameters: serde_json::from_str(&self.parameters).unwrap_or_default(),
+            deprecated: self.deprecated,
+        }
+    }
+}
+
+/// Removes an API with its methods and access sets. Scopes of tokens stay written and allow nothing.
+pub fn remove(tx: &mut Tx<'_>, actor: &Actor, api: &ApiId) -> Result<()> {
+    actor.must(Deed::Administer)?;
+    let row: ApiRow = apis::table.find(api).select(ApiRow::as_select()).first(tx.conn)?;
+    // The version is drawn although no row is left to carry it: other processes see that the catalogue moved.
+    tx.version()?;
+    diesel::delete(apis::table.find(api)).execute(tx.conn).or_missing()?;
+    audit::record(
+        tx,
+        actor,
+        "api.remove",
+        Subject::api(api, &row.slug),
+        None,
+        serde_json::json!({ "title": row.title }),
+    )?;
+    tx.changed(Change::Catalogue);
+    Ok(())
+}
+
+/// How many APIs there are and the newest version among them: cheap to ask, and other whenever the catalogue is.
+pub fn fingerprint(conn: &mut Conn) -> Result<(i64, i64)> {
+    let newest: Option<i64> = apis::table.select(diesel::dsl::max(apis::version)).first(conn)?;
+    Ok((apis::table.count().get_result(conn)?, newest.unwrap_or(0)))
+}
+
+pub(super) fn touch(tx: &mut Tx<'_>, api: &ApiId) -> Result<()> {
+    let version = tx.version()?;
+    diesel::update(apis::table.find(api))
+        .set(apis::version.eq(version))
+        .execute(tx.conn)
+        .or_missing()?;
+    tx.changed(Change::Catalogue);
+    Ok(())
+}
+
+fn as_json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(Error::internal)
+}
+
+/// Hosts and base path that a draft would have.
+pub fn effective(draft: &Draft) -> (Vec<String>, String) {
+    super::effective(&draft.options, &draft.description.servers)
+}

@@ -1,0 +1,50 @@
+//! `hallpass serve`: listens until SIGTERM or Ctrl+C, then answers what was accepted and stops.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::open;
+use crate::config::Config;
+use crate::{jobs, server};
+
+pub fn run(config: Config) -> Result<(), String> {
+    let app = open(&config)?;
+    app.follow()
+        .map_err(|error| format!("The database cannot be read: {error}"))?;
+    let public = config.public_url.clone();
+    let listens_elsewhere = config.listen.ends_with(":0");
+    actix_web::rt::System::new().block_on(async move {
+        let bound = server::bind(app.clone(), config)?;
+        let public = if listens_elsewhere {
+            format!("http://{}/", bound.address)
+        } else {
+            public.to_string()
+        };
+        println!("Hallpass {} listens on {public}", env!("CARGO_PKG_VERSION"));
+        if let Some(code) = &bound.setup_code {
+            println!("There is no account yet. Set up the first owner at {public}setup?code={code}");
+        }
+        let (stop, stopped) = watch::channel(false);
+        let jobs = tokio::spawn(jobs::run(app, stopped));
+        let handle = bound.server.handle();
+        let server = tokio::spawn(bound.server);
+        let failed = |cause: std::io::Error| format!("Signals cannot be heard: {cause}.");
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: what was accepted is answered; a second signal stops at once");
+        let drained = handle.stop(true);
+        tokio::select! {
+            () = drained => {}
+            _ = terminate.recv() => std::process::exit(1),
+            _ = interrupt.recv() => std::process::exit(1),
+        }
+        let _ = server.await;
+        let _ = stop.send(true);
+        let _ = jobs.await;
+        Ok(())
+    })
+}

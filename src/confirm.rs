@@ -1,0 +1,127 @@
+//! Confirmations: a filled form that waits for its password, bound to one session and one action, used once, for ten minutes.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::db::Conn;
+use crate::error::{Error, Replay, Result};
+use crate::schema::confirmations;
+use crate::secret::{Digest, Secret};
+use crate::tx::Tx;
+use crate::types::{SessionId, Stamp};
+
+/// How long a person may take for the password.
+const LIFE: TimeDelta = TimeDelta::minutes(10);
+/// How long a used one is remembered, so that a replay is told apart from an unknown one.
+const MEMORY: TimeDelta = TimeDelta::hours(24);
+
+/// What is to be confirmed: a confirmation of one action is none for another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    GenerateToken,
+    RemoveTokens,
+    ImportApi,
+    EditApi,
+    RemoveApi,
+    SaveAccessSet,
+    RemoveAccessSet,
+}
+
+impl Action {
+    fn word(self) -> &'static str {
+        match self {
+            Action::GenerateToken => "token.generate",
+            Action::RemoveTokens => "token.remove",
+            Action::ImportApi => "api.import",
+            Action::EditApi => "api.edit",
+            Action::RemoveApi => "api.remove",
+            Action::SaveAccessSet => "access_set.save",
+            Action::RemoveAccessSet => "access_set.remove",
+        }
+    }
+}
+
+/// Keeps the filled form; the answer is the key that the confirm page carries.
+pub fn propose<T: Serialize>(tx: &mut Tx<'_>, session: &SessionId, action: Action, payload: &T) -> Result<Secret> {
+    let key = Secret::new(tx.random.base62(32)?.to_string());
+    diesel::insert_into(confirmations::table)
+        .values((
+            confirmations::digest.eq(key.digest().hex()),
+            confirmations::session_id.eq(session),
+            confirmations::action.eq(action.word()),
+            confirmations::payload.eq(serde_json::to_string(payload).map_err(Error::internal)?),
+            confirmations::created_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    Ok(key)
+}
+
+/// Looks at what waits, for showing it again beside a wrong password.
+pub fn look<T: DeserializeOwned>(
+    conn: &mut Conn,
+    now: Stamp,
+    session: &SessionId,
+    action: Action,
+    key: &str,
+) -> Result<T> {
+    let row: Option<(String, Stamp, Option<Stamp>)> = confirmations::table
+        .find(Digest::of(key).hex())
+        .filter(
+            confirmations::session_id
+                .eq(session)
+                .and(confirmations::action.eq(action.word())),
+        )
+        .select((
+            confirmations::payload,
+            confirmations::created_at,
+            confirmations::used_at,
+        ))
+        .first(conn)
+        .optional()?;
+    match row {
+        Some((_, _, Some(_))) => Err(Error::Replayed(Replay::Used)),
+        Some((payload, created_at, None)) if now < created_at.plus(LIFE) => {
+            serde_json::from_str(&payload).map_err(Error::internal)
+        }
+        _ => Err(Error::Replayed(Replay::TooOld)),
+    }
+}
+
+/// Takes it for good, in the transaction of the change itself: two posts of one confirmation make one change.
+pub fn take<T: DeserializeOwned>(tx: &mut Tx<'_>, session: &SessionId, action: Action, key: &str) -> Result<T> {
+    let digest = Digest::of(key).hex();
+    let free = confirmations::table
+        .find(&digest)
+        .filter(confirmations::used_at.is_null())
+        .filter(
+            confirmations::session_id
+                .eq(session)
+                .and(confirmations::action.eq(action.word())),
+        );
+    let taken = diesel::update(free)
+        .set(confirmations::used_at.eq(tx.now))
+        .execute(tx.conn)?;
+    if taken == 0 {
+        // Says which of the reasons it was.
+        return look::<T>(tx.conn, tx.now, session, action, key).and(Err(Error::Replayed(Replay::TooOld)));
+    }
+    let (payload, created_at): (String, Stamp) = confirmations::table
+        .find(&digest)
+        .select((confirmations::payload, confirmations::created_at))
+        .first(tx.conn)?;
+    if tx.now >= created_at.plus(LIFE) {
+        return Err(Error::Replayed(Replay::TooOld));
+    }
+    // What was confirmed is in the audit log now; the form need not stay.
+    diesel::update(confirmations::table.find(&digest))
+        .set(confirmations::payload.eq(""))
+        .execute(tx.conn)?;
+    serde_json::from_str(&payload).map_err(Error::internal)
+}
+
+/// Drops what is past use.
+pub fn prune(tx: &mut Tx<'_>) -> Result<usize> {
+    let old = confirmations::table.filter(confirmations::created_at.lt(tx.now.minus(MEMORY)));
+    Ok(diesel::delete(old).execute(tx.conn)?)
+}

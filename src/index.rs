@@ -1,0 +1,318 @@
+//! Every live token by digest, in memory, and the state of its account: verification asks nobody else.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use ipnet::IpNet;
+
+use crate::scope::{ScopeSet, Symbols};
+use crate::secret::Digest;
+use crate::tx::{AccountFacts, TokenFacts};
+use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId, parse_net};
+
+/// Digests are uniform already: their first eight bytes are the hash.
+#[derive(Default)]
+pub struct Prehashed(u64);
+
+impl Hasher for Prehashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks_exact(8).take(1) {
+            self.0 = chunk.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+        }
+    }
+
+    /// The length of the array, which `Hash` writes first, says nothing.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type ByDigest = papaya::HashMap<[u8; 32], Arc<Value>, BuildHasherDefault<Prehashed>>;
+
+#[derive(Default)]
+pub struct Index {
+    by_digest: ByDigest,
+    accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
+    /// What was learnt last of every token, removed ones too: an older fact that comes late finds its version here.
+    known: Mutex<HashMap<TokenId, Known>>,
+}
+
+struct Known {
+    version: i64,
+    digests: Vec<Digest>,
+}
+
+/// One value of a token. The previous one of a regenerated token ends before its token does.
+pub struct Value {
+    pub token: Arc<Token>,
+    pub ends_at: Option<Stamp>,
+}
+
+pub struct Token {
+    pub id: TokenId,
+    pub name: String,
+    pub account: Arc<Account>,
+    pub scopes: ScopeSet,
+    pub allow: Lines,
+    pub ip_allow: Box<[IpNet]>,
+    pub enabled: bool,
+    pub expires_at: Option<Stamp>,
+    turns: Option<DefaultDirectRateLimiter>,
+}
+
+/// A cell of its own: disabling an account is one write here, not one for each of its tokens.
+pub struct Account {
+    state: RwLock<AccountState>,
+}
+
+#[derive(Clone)]
+pub struct AccountState {
+    version: i64,
+    pub kind: AccountKind,
+    pub label: Arc<str>,
+    pub role: Role,
+    pub enabled: bool,
+}
+
+impl Account {
+    pub fn state(&self) -> AccountState {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Token {
+    /// Takes one of the token's requests per minute, or says after how many seconds there will be one.
+    pub fn take_turn(&self) -> Result<(), u64> {
+        let Some(turns) = &self.turns else { return Ok(()) };
+        turns.check().map_err(|later| {
+            let wait = later.wait_time_from(DefaultClock::default().now());
+            wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+        })
+    }
+}
+
+impl Value {
+    /// Whether the value may be used at that moment, its account aside: at the instant of the end it may not.
+    pub fn is_alive(&self, now: Stamp) -> bool {
+        let before = |end: Option<Stamp>| end.is_none_or(|end| now < end);
+        self.token.enabled && before(self.token.expires_at) && before(self.ends_at)
+    }
+}
+
+impl Index {
+    pub fn find(&self, digest: &Digest) -> Option<Arc<Value>> {
+        self.by_digest.pin().get(digest.bytes()).cloned()
+    }
+
+    /// How many values it holds.
+    pub fn len(&self) -> usize {
+        self.by_digest.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_digest.is_empty()
+    }
+
+    pub fn learn_account(&self, facts: AccountFacts) {
+        let cell = self.account(&facts.id);
+        let mut state = cell.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.version < facts.version {
+            *state = AccountState {
+                version: facts.version,
+                kind: facts.kind,
+                label: facts.label.into(),
+                role: facts.role,
+                enabled: facts.enabled,
+            };
+        }
+    }
+
+    /// Takes a fact only if it is newer than what is known: after a removal, an edit that was read before it changes nothing.
+    pub fn learn_token(&self, facts: TokenFacts, symbols: &Symbols) {
+        let account = self.account(&facts.owner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.get(&facts.id);
+        if before.is_some_and(|before| before.version >= facts.version) {
+            return;
+        }
+        let values = self.by_digest.pin();
+        let ended = before.map(|before| before.digests.clone()).unwrap_or_default();
+        let live: Vec<Digest> = match facts.removed {
+            true => Vec::new(),
+            false => facts.values.iter().map(|(digest, _)| *digest).collect(),
+        };
+        for digest in ended.iter().filter(|digest| !live.contains(digest)) {
+            values.remove(digest.bytes());
+        }
+        if !live.is_empty() {
+            let token = Arc::new(Token {
+                id: facts.id.clone(),
+                name: facts.name,
+                account,
+                scopes: symbols.set(&facts.scopes),
+                allow: facts.allow,
+                ip_allow: facts.ip_allow.iter().filter_map(parse_net).collect(),
+                turns: facts
+                    .rate_per_minute
+                    .and_then(NonZeroU32::new)
+                    .map(|rate| RateLimiter::direct(Quota::per_minute(rate))),
+                // A list that cannot be read would be an empty one, which narrows nothing.
+                enabled: facts.enabled && facts.ip_allow.iter().all(|entry| parse_net(entry).is_some()),
+                expires_at: facts.expires_at,
+            });
+            for (digest, ends_at) in facts.values {
+                values.insert(
+                    *digest.bytes(),
+                    Arc::new(Value {
+                        token: token.clone(),
+                        ends_at,
+                    }),
+                );
+            }
+        }
+        known.insert(
+            facts.id,
+            Known {
+                version: facts.version,
+                digests: live,
+            },
+        );
+    }
+
+    /// An account not heard of yet is a disabled one.
+    fn account(&self, id: &AccountId) -> Arc<Account> {
+        if let Some(account) = self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return account.clone();
+        }
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        let unheard = || {
+            let state = AccountState {
+                version: -1,
+                kind: AccountKind::Service,
+                label: "".into(),
+                role: Role::Viewer,
+                enabled: false,
+            };
+            Arc::new(Account {
+                state: RwLock::new(state),
+            })
+        };
+        accounts.entry(id.clone()).or_insert_with(unheard).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{TimeDelta, TimeZone, Utc};
+
+    fn at(second: u32) -> Stamp {
+        Utc.with_ymd_and_hms(2026, 11, 23, 10, 0, second).unwrap().into()
+    }
+
+    fn account(version: i64, enabled: bool) -> AccountFacts {
+        AccountFacts {
+            id: "a".into(),
+            version,
+            kind: AccountKind::Person,
+            label: "maria@example.com".into(),
+            role: Role::Owner,
+            enabled,
+        }
+    }
+
+    fn token(version: i64) -> TokenFacts {
+        TokenFacts {
+            id: "t".into(),
+            owner: "a".into(),
+            version,
+            name: "ci".into(),
+            scopes: ["pdns/zones:list"].iter().collect(),
+            allow: Lines::default(),
+            ip_allow: Lines::default(),
+            rate_per_minute: None,
+            enabled: true,
+            expires_at: Some(at(30)),
+            removed: false,
+            values: vec![(Digest::of("one"), None)],
+        }
+    }
+
+    fn with(facts: Vec<TokenFacts>) -> Index {
+        let index = Index::default();
+        index.learn_account(account(1, true));
+        facts
+            .into_iter()
+            .for_each(|facts| index.learn_token(facts, &Symbols::default()));
+        index
+    }
+
+    #[test]
+    fn an_older_fact_that_comes_late_does_not_revive_a_removed_token() {
+        let removed = TokenFacts {
+            removed: true,
+            ..token(3)
+        };
+        let index = with(vec![token(1), removed, token(2)]);
+        assert!(index.find(&Digest::of("one")).is_none());
+        assert!(index.is_empty());
+    }
+
+    #[test]
+    fn after_regenerating_the_former_value_is_found_only_as_long_as_it_is_listed() {
+        let both = TokenFacts {
+            values: vec![(Digest::of("two"), None), (Digest::of("one"), Some(at(10)))],
+            ..token(2)
+        };
+        let index = with(vec![token(1), both]);
+        let former = index.find(&Digest::of("one")).unwrap();
+        assert!(former.is_alive(at(9)) && !former.is_alive(at(10)));
+        index.learn_token(
+            TokenFacts {
+                values: vec![(Digest::of("two"), None)],
+                ..token(3)
+            },
+            &Symbols::default(),
+        );
+        assert!(index.find(&Digest::of("one")).is_none());
+        assert!(index.find(&Digest::of("two")).is_some());
+    }
+
+    #[test]
+    fn a_token_is_alive_until_its_last_instant_and_not_after() {
+        let value = with(vec![token(1)]).find(&Digest::of("one")).unwrap();
+        assert!(value.is_alive(at(30).minus(TimeDelta::milliseconds(1))));
+        assert!(!value.is_alive(at(30)));
+    }
+
+    #[test]
+    fn a_token_whose_account_was_never_heard_of_is_frozen() {
+        let index = Index::default();
+        index.learn_token(token(1), &Symbols::default());
+        assert!(!index.find(&Digest::of("one")).unwrap().token.account.state().enabled);
+    }
+
+    #[test]
+    fn disabling_an_account_reaches_its_tokens_and_an_older_fact_does_not_undo_it() {
+        let index = with(vec![token(1)]);
+        index.learn_account(account(5, false));
+        index.learn_account(account(4, true));
+        assert!(!index.find(&Digest::of("one")).unwrap().token.account.state().enabled);
+    }
+
+    #[test]
+    fn a_token_with_an_address_list_that_cannot_be_read_is_not_alive() {
+        let broken = TokenFacts {
+            ip_allow: ["10.0.0.0/33"].iter().collect(),
+            ..token(1)
+        };
+        let value = with(vec![broken]).find(&Digest::of("one")).unwrap();
+        assert!(!value.is_alive(at(0)));
+    }
+}

@@ -1,0 +1,41 @@
+//! Hallpass: self-hosted access tokens for any HTTP API, verified at the proxy.
+//!
+//! From the ground up: `error types policy password when guess secret scope` know nothing of each other's nouns; `db schema config
+//! telemetry` hold the machine; `actor tx audit confirm` are what every change is made of; `catalogue index app` are what verification
+//! asks; `account session token usage jobs` hold the rules of their nouns; `web verify cli` translate for people,
+//! proxies and operators, and `server` puts them behind one door. Imports point downwards only.
+
+pub mod error;
+pub mod types;
+
+pub mod config;
+pub mod db;
+pub mod guess;
+pub mod password;
+pub mod policy;
+pub mod schema;
+pub mod scope;
+pub mod secret;
+pub mod telemetry;
+pub mod when;
+
+pub mod actor;
+pub mod audit;
+pub mod catalogue;
+pub mod confirm;
+pub mod tx;
+
+pub mod account;
+pub mod app;
+pub mod index;
+pub mod jobs;
+pub mod session;
+pub mod token;
+pub mod usage;
+
+pub mod http;
+pub mod verify;
+pub mod web;
+
+pub mod cli;
+pub mod server;

@@ -1,0 +1,278 @@
+//! Scopes: text for a right. Their grammar, what one covers of another, and the compact set that verification looks into.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::types::Lines;
+
+/// The slug of Hallpass's own API. `*` does not reach it: a token manages tokens only when it says so.
+pub const OWN_API: &str = "hallpass";
+
+/// A scope taken apart. In store and index it always carries its API; `Catalogue::resolve` adds one that was left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope<'a> {
+    /// `*`: every method of every imported API.
+    Everything,
+    /// `API/*`
+    Api(&'a str),
+    /// `API/SERVICE:*`
+    Service(&'a str, &'a str),
+    /// `API/SERVICE:METHOD`
+    Method(&'a str, &'a str, &'a str),
+}
+
+impl<'a> Scope<'a> {
+    /// The full form only. The API ends at the first `/`, the service at the first `:` behind it; a method may hold `/`.
+    pub fn parse(text: &'a str) -> Option<Scope<'a>> {
+        if text == "*" {
+            return Some(Scope::Everything);
+        }
+        let (api, rest) = text.split_once('/').filter(|(api, _)| is_word(api))?;
+        if rest == "*" {
+            return Some(Scope::Api(api));
+        }
+        match rest.split_once(':').filter(|(service, _)| is_word(service))? {
+            (service, "*") => Some(Scope::Service(api, service)),
+            (service, method) if is_method(method) => Some(Scope::Method(api, service, method)),
+            _ => None,
+        }
+    }
+
+    /// Whether every method that `other` allows is allowed by this one.
+    pub fn covers(&self, other: &Scope<'_>) -> bool {
+        match (self, other) {
+            (Scope::Everything, Scope::Everything) => true,
+            (Scope::Everything, Scope::Api(api) | Scope::Service(api, _) | Scope::Method(api, _, _)) => *api != OWN_API,
+            (Scope::Api(a), Scope::Api(b) | Scope::Service(b, _) | Scope::Method(b, _, _)) => a == b,
+            (Scope::Service(a, s), Scope::Service(b, t) | Scope::Method(b, t, _)) => a == b && s == t,
+            (Scope::Method(..), Scope::Method(..)) => self == other,
+            _ => false,
+        }
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+fn is_method(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'))
+}
+
+/// Whether every right in `inner` is in `outer` too: what a token may hand on, and whether an edit narrows.
+pub fn is_within(inner: &Lines, outer: &Lines) -> bool {
+    inner.iter().all(|one| {
+        let Some(one) = Scope::parse(one) else { return false };
+        outer.iter().filter_map(Scope::parse).any(|wide| wide.covers(&one))
+    })
+}
+
+/// A number for each scope text, dense from 0, for as long as the process lives.
+#[derive(Default)]
+pub struct Symbols(Mutex<HashMap<Box<str>, u32>>);
+
+impl Symbols {
+    pub fn number(&self, scope: &str) -> u32 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = known.get(scope) {
+            return number;
+        }
+        let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
+        known.insert(scope.into(), number);
+        number
+    }
+
+    pub fn set(&self, scopes: &Lines) -> ScopeSet {
+        let mut bits: Vec<u64> = Vec::new();
+        for number in scopes
+            .iter()
+            .filter(|text| Scope::parse(text).is_some())
+            .map(|text| self.number(text))
+        {
+            let word = number as usize / 64;
+            if bits.len() <= word {
+                bits.resize(word + 1, 0);
+            }
+            if let Some(word) = bits.get_mut(word) {
+                *word |= 1 << (number % 64);
+            }
+        }
+        ScopeSet(bits.into())
+    }
+}
+
+/// The scopes of one token as bits by [`Symbols`] number: some 160 bytes with a catalogue of 1,200 methods.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeSet(Box<[u64]>);
+
+/// How a set allows a method: by the method's own name, or by a wildcard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grant {
+    ByName,
+    ByWildcard,
+}
+
+/// The numbers of the scopes that allow one method.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MethodSymbols {
+    everything: Option<u32>,
+    api: u32,
+    service: u32,
+    method: u32,
+}
+
+impl MethodSymbols {
+    pub fn new(symbols: &Symbols, api: &str, service: &str, method: &str) -> MethodSymbols {
+        MethodSymbols {
+            everything: (api != OWN_API).then(|| symbols.number("*")),
+            api: symbols.number(&format!("{api}/*")),
+            service: symbols.number(&format!("{api}/{service}:*")),
+            method: symbols.number(&format!("{api}/{service}:{method}")),
+        }
+    }
+}
+
+impl ScopeSet {
+    pub fn grants(&self, method: &MethodSymbols) -> Option<Grant> {
+        if self.holds(method.method) {
+            return Some(Grant::ByName);
+        }
+        let wild =
+            self.holds(method.service) || self.holds(method.api) || method.everything.is_some_and(|n| self.holds(n));
+        wild.then_some(Grant::ByWildcard)
+    }
+
+    fn holds(&self, number: u32) -> bool {
+        self.0
+            .get(number as usize / 64)
+            .is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+}
+
+/// Whether an allow list lets a request for that resource pass (product contract, section 1).
+///
+/// An entry is `API/SERVICE:ID` or `API/SERVICE:*`; the empty list narrows nothing. A method that names no resource
+/// (a listing) passes a list only where the token's scope names that very method: a wildcard does not carry it along.
+pub fn allows(list: &Lines, api: &str, service: &str, resource: Option<&str>, grant: Grant) -> bool {
+    if list.is_empty() {
+        return true;
+    }
+    let mut here = list.iter().filter_map(|entry| {
+        let (of, id) = entry.strip_prefix(api)?.strip_prefix('/')?.split_once(':')?;
+        (of == service).then_some(id)
+    });
+    match resource {
+        Some(resource) => here.any(|id| id == "*" || id == resource),
+        None => grant == Grant::ByName || here.any(|id| id == "*"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Lines {
+        text.split_whitespace().collect()
+    }
+
+    fn grant(scopes: &str, api: &str, service: &str, method: &str) -> Option<Grant> {
+        let symbols = Symbols::default();
+        let set = symbols.set(&lines(scopes));
+        set.grants(&MethodSymbols::new(&symbols, api, service, method))
+    }
+
+    #[test]
+    fn the_empty_list_allows_nothing() {
+        assert_eq!(grant("", "pdns", "zones", "list"), None);
+    }
+
+    #[test]
+    fn a_scope_allows_its_method_and_nothing_beside_it() {
+        assert_eq!(grant("pdns/zones:list", "pdns", "zones", "list"), Some(Grant::ByName));
+        for (api, service, method) in [
+            ("pdns", "zones", "lis"),
+            ("pdns", "zone", "list"),
+            ("other", "zones", "list"),
+            ("pdns", "zones", "List"),
+        ] {
+            assert_eq!(grant("pdns/zones:list", api, service, method), None);
+        }
+    }
+
+    #[test]
+    fn wildcards_allow_their_service_their_api_or_everything() {
+        assert_eq!(grant("pdns/zones:*", "pdns", "zones", "list"), Some(Grant::ByWildcard));
+        assert_eq!(grant("pdns/zones:*", "pdns", "records", "list"), None);
+        assert_eq!(grant("pdns/*", "pdns", "records", "list"), Some(Grant::ByWildcard));
+        assert_eq!(grant("pdns/*", "other", "records", "list"), None);
+        assert_eq!(grant("*", "other", "records", "list"), Some(Grant::ByWildcard));
+    }
+
+    #[test]
+    fn the_star_does_not_reach_hallpass_itself() {
+        assert_eq!(grant("*", OWN_API, "tokens", "generate"), None);
+        assert_eq!(
+            grant("hallpass/tokens:*", OWN_API, "tokens", "generate"),
+            Some(Grant::ByWildcard)
+        );
+        assert!(!is_within(&lines("hallpass/tokens:*"), &lines("*")));
+    }
+
+    #[test]
+    fn text_that_is_no_scope_allows_nothing() {
+        for wrong in [
+            "",
+            "pdns",
+            "pdns/",
+            "pdns/zones",
+            "pdns/zones:",
+            "/zones:list",
+            "pdns/:list",
+            "**",
+            "pdns/z*:list",
+            "zones:list",
+        ] {
+            assert_eq!(Scope::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_list_is_within_another_only_as_a_whole() {
+        assert!(is_within(
+            &lines("pdns/zones:list pdns/zones:read"),
+            &lines("pdns/zones:*")
+        ));
+        assert!(!is_within(
+            &lines("pdns/zones:list pdns/records:read"),
+            &lines("pdns/zones:*")
+        ));
+        assert!(!is_within(&lines("pdns/zones:*"), &lines("pdns/zones:list")));
+        assert!(!is_within(&lines("*"), &lines("pdns/*")));
+        assert!(is_within(&lines(""), &lines("")));
+    }
+
+    #[test]
+    fn an_allow_list_narrows_to_the_named_resources() {
+        let list = lines("pdns/zones:example.org pdns/keys:*");
+        assert!(allows(&list, "pdns", "zones", Some("example.org"), Grant::ByWildcard));
+        assert!(!allows(&list, "pdns", "zones", Some("example.com"), Grant::ByName));
+        assert!(allows(&list, "pdns", "keys", Some("any"), Grant::ByWildcard));
+        assert!(!allows(&list, "pdns", "servers", Some("any"), Grant::ByName));
+        assert!(!allows(&list, "other", "zones", Some("example.org"), Grant::ByName));
+        assert!(allows(&lines(""), "pdns", "zones", Some("any"), Grant::ByWildcard));
+    }
+
+    #[test]
+    fn a_listing_passes_an_allow_list_only_when_its_scope_names_it() {
+        let list = lines("pdns/zones:example.org pdns/keys:*");
+        assert!(allows(&list, "pdns", "zones", None, Grant::ByName));
+        assert!(!allows(&list, "pdns", "zones", None, Grant::ByWildcard));
+        assert!(allows(&list, "pdns", "keys", None, Grant::ByWildcard));
+    }
+}

@@ -1,0 +1,235 @@
+//! The value of a token: shown once, kept as SHA-256 only. Its text is `PREFIX_` + 36 random base62 characters + 6 of CRC-32.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const RANDOM_CHARACTERS: usize = 36;
+const CHECK_CHARACTERS: usize = 6;
+/// How much of a value is shown in lists, so that a leaked one can be matched to its row.
+const START: usize = 8;
+
+/// Where random bytes come from: the operating system, or a test.
+#[derive(Clone)]
+pub struct Random(std::sync::Arc<dyn Fn(&mut [u8]) -> Result<(), String> + Send + Sync>);
+
+impl Random {
+    pub fn new(fill: impl Fn(&mut [u8]) -> Result<(), String> + Send + Sync + 'static) -> Random {
+        Random(std::sync::Arc::new(fill))
+    }
+
+    pub fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        (self.0)(bytes).map_err(Error::internal)
+    }
+
+    /// Text of that many base62 characters, every character equally likely.
+    pub fn base62(&self, characters: usize) -> Result<Zeroizing<String>> {
+        self.pick(ALPHABET, 63, characters)
+    }
+
+    /// Lower case letters, every one equally likely.
+    pub fn letters(&self, characters: usize) -> Result<Zeroizing<String>> {
+        self.pick(ALPHABET.last_chunk::<26>().unwrap_or(&[b'a'; 26]), 31, characters)
+    }
+
+    /// `mask` has the bits that the alphabet's length needs; what it leaves that is no character is thrown away, never
+    /// folded onto others.
+    fn pick(&self, alphabet: &[u8], mask: u8, characters: usize) -> Result<Zeroizing<String>> {
+        let mut text = Zeroizing::new(String::with_capacity(characters));
+        let mut bytes = Zeroizing::new([0u8; 64]);
+        while text.len() < characters {
+            self.fill(bytes.as_mut())?;
+            let picked = bytes.iter().filter_map(|byte| alphabet.get(usize::from(byte & mask)));
+            let missing = characters - text.len();
+            text.extend(picked.take(missing).map(|&c| char::from(c)));
+        }
+        Ok(text)
+    }
+}
+
+/// Text that must not be printed, logged or stored: it has no `Display`, and `Debug` hides it.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// A new value. `prefix` is the setting's word without the `_`.
+    pub fn generate(prefix: &str, random: &Random) -> Result<Secret> {
+        let body = random.base62(RANDOM_CHARACTERS)?;
+        let mut text = Zeroizing::new(String::with_capacity(
+            prefix.len() + 1 + RANDOM_CHARACTERS + CHECK_CHARACTERS,
+        ));
+        text.push_str(prefix);
+        text.push('_');
+        text.push_str(&body);
+        let check = checksum(&text);
+        text.push_str(&check);
+        Ok(Secret(text))
+    }
+
+    pub fn new(text: String) -> Secret {
+        Secret(Zeroizing::new(text))
+    }
+
+    /// The one way out: for the single response that shows it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+
+    pub fn starts_with(&self) -> String {
+        self.0.chars().take(START).collect()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// SHA-256 of a value (or of a session's key, or of a confirmation's): what is stored and looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub fn of(text: &str) -> Digest {
+        Digest::of_bytes(text.as_bytes())
+    }
+
+    pub fn of_bytes(bytes: &[u8]) -> Digest {
+        Digest(Sha256::digest(bytes).into())
+    }
+
+    /// Of a value as a program sent it; `None` when it cannot be one of ours, which costs no look-up.
+    pub fn of_value(text: &str, prefix: &str) -> Option<Digest> {
+        is_well_formed(text, prefix).then(|| Digest::of(text))
+    }
+
+    pub fn hex(&self) -> String {
+        self.0.iter().fold(String::with_capacity(64), |mut hex, byte| {
+            hex.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+            hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+            hex
+        })
+    }
+
+    pub fn from_hex(hex: &str) -> Option<Digest> {
+        let mut bytes = [0; 32];
+        if hex.len() != 64 || !hex.is_ascii() {
+            return None;
+        }
+        for (nth, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(nth * 2..nth * 2 + 2)?, 16).ok()?;
+        }
+        Some(Digest(bytes))
+    }
+
+    pub fn from_bytes(bytes: [u8; 32]) -> Digest {
+        Digest(bytes)
+    }
+
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}
+
+fn is_well_formed(text: &str, prefix: &str) -> bool {
+    let Some(body) = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')) else {
+        return false;
+    };
+    if body.len() != RANDOM_CHARACTERS + CHECK_CHARACTERS || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return false;
+    }
+    text.split_at_checked(text.len() - CHECK_CHARACTERS)
+        .is_some_and(|(before, check)| checksum(before) == check)
+}
+
+/// CRC-32 (ISO-HDLC) as six base62 characters, most significant first.
+fn checksum(text: &str) -> String {
+    format!("{:0>6}", base62::encode(crc32fast::hash(text.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting() -> Random {
+        let next = std::sync::atomic::AtomicU8::new(7);
+        Random::new(move |bytes| {
+            for byte in bytes {
+                *byte = next.fetch_add(11, std::sync::atomic::Ordering::Relaxed);
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn a_value_is_45_characters_of_prefix_base62_and_checksum() {
+        let value = Secret::generate("hp", &counting()).unwrap();
+        let text = value.reveal();
+        assert_eq!(text.len(), 45);
+        assert!(text.starts_with("hp_"));
+        assert!(text[3..].bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_eq!(value.starts_with(), &text[..8]);
+        assert!(Digest::of_value(text, "hp").is_some());
+    }
+
+    #[test]
+    fn one_changed_character_anywhere_fails_the_checksum() {
+        let value = Secret::generate("hp", &counting()).unwrap();
+        for nth in 3..45 {
+            let mut bytes = value.reveal().as_bytes().to_vec();
+            bytes[nth] = if bytes[nth] == b'a' { b'b' } else { b'a' };
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(Digest::of_value(&text, "hp").is_none(), "{nth}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_short_too_long_or_not_ascii_is_no_value() {
+        let value = Secret::generate("hp", &counting()).unwrap();
+        let text = value.reveal();
+        for wrong in [
+            "",
+            "hp_",
+            &text[..44],
+            &format!("{text}a"),
+            &text.replace("hp_", "xx_"),
+            "hp_é",
+            &"ü".repeat(30),
+        ] {
+            assert!(Digest::of_value(wrong, "hp").is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_crc_32_in_base62_with_leading_zeros() {
+        // CRC-32 of "123456789" is 0xCBF43926 = 3421780262: the check value of the catalogue of CRCs.
+        assert_eq!(checksum("123456789"), "3jZRME");
+    }
+
+    #[test]
+    fn a_secret_does_not_print() {
+        let value = Secret::new("hp_canary".into());
+        assert_eq!(format!("{value:?} {:?}", value.digest()), "Secret(…) Digest(…)");
+    }
+
+    #[test]
+    fn a_digest_survives_its_text_form() {
+        let digest = Digest::of("anything");
+        assert_eq!(Digest::from_hex(&digest.hex()), Some(digest));
+        assert_eq!(Digest::from_hex("zz"), None);
+    }
+}

@@ -1,0 +1,281 @@
+//! The door: listening, what surrounds every request (headers, one log line, pages for errors), and shutting down.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::cookie::Key;
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, HttpServer, web};
+use diesel::prelude::*;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::http::Fault;
+use crate::secret::Secret;
+use crate::web::error_pages::{ErrorPage, Problem};
+use crate::web::frame::Frame;
+use crate::web::session::{SetupCode, signed_in};
+use crate::web::{assets, form, session_store};
+use crate::{account, verify};
+
+/// What the program answers with on every address, assets and errors included (ASVS 3.4).
+const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+];
+const HSTS: &str = "max-age=31536000; includeSubDomains";
+
+/// A bound server that is not running yet, its address, and the set-up code while there is no account.
+pub struct Bound {
+    pub server: Server,
+    pub address: std::net::SocketAddr,
+    pub setup_code: Option<String>,
+}
+
+/// Binds; the error is one sentence.
+pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
+    let listener = std::net::TcpListener::bind(&config.listen)
+        .map_err(|cause| format!("Hallpass cannot listen on {}: {}.", config.listen, plain(&cause)))?;
+    let address = listener.local_addr().map_err(|cause| cause.to_string())?;
+    let code = setup_code(&app).map_err(|error| error.to_string())?;
+    let shown = code.0.as_ref().map(|code| code.reveal().to_owned());
+    let key = app.shared_key("session_key").map_err(|error| error.to_string())?;
+    let key = Key::from(key.reveal().as_bytes());
+    let tokens = web::Data::new(form::tokens(&app).map_err(|error| error.to_string())?);
+    let (code, config) = (web::Data::new(code), web::Data::new(config));
+    assets::prepare();
+    let server = HttpServer::new(move || {
+        let sessions = session_store::middleware(&app, &config, &key);
+        Actix::new()
+            .app_data(web::Data::new(app.clone()))
+            .app_data(config.clone())
+            .app_data(code.clone())
+            .app_data(tokens.clone())
+            .wrap(from_fn(surround))
+            .configure(verify::routes)
+            .route("/healthz", web::get().to(healthz))
+            .route("/readyz", web::get().to(readyz))
+            .route("/assets/{hash}/{name:.*}", web::get().to(assets::serve))
+            .route("/favicon.ico", web::get().to(assets::favicon))
+            .service(
+                web::scope("")
+                    .wrap(from_fn(error_pages))
+                    .wrap(sessions)
+                    .wrap(Compress::default())
+                    .configure(crate::web::routes)
+                    .default_service(web::to(missing)),
+            )
+    })
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .shutdown_timeout(15)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|cause| format!("Hallpass cannot listen on {address}: {}.", plain(&cause)))?
+    .run();
+    Ok(Bound {
+        server,
+        address,
+        setup_code: shown,
+    })
+}
+
+fn plain(cause: &std::io::Error) -> String {
+    match cause.kind() {
+        std::io::ErrorKind::AddrInUse => "another program is listening there".into(),
+        std::io::ErrorKind::PermissionDenied => "the system does not allow it".into(),
+        _ => cause.to_string(),
+    }
+}
+
+/// A new one at each start, and only while there is no account.
+fn setup_code(app: &App) -> Result<SetupCode> {
+    match app.db.read(account::is_empty)? {
+        true => Ok(SetupCode(Some(Secret::new(app.random.base62(20)?.to_string())))),
+        false => Ok(SetupCode(None)),
+    }
+}
+
+/// The process runs.
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+}
+
+/// The database answers and what verification knows is fresh.
+async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>) -> HttpResponse {
+    let answers = app
+        .read(|conn| Ok(crate::schema::sequence::table.count().get_result::<i64>(conn)?))
+        .await
+        .is_ok();
+    match answers && app.is_fresh(app.now(), config.max_staleness) {
+        true => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        false => HttpResponse::ServiceUnavailable()
+            .content_type("text/plain")
+            .body("not ready\n"),
+    }
+}
+
+async fn missing() -> Result<HttpResponse> {
+    Err(Error::Missing)
+}
+
+/// Every answer leaves with the headers above, and one line stands in the log: by the route's pattern, never by what the
+/// client sent.
+async fn surround(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let started = Instant::now();
+    let has_tls = request
+        .app_data::<web::Data<Config>>()
+        .is_some_and(|config| config.has_tls());
+    let method = request.method().clone();
+    let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
+    let headers = answer.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if has_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    let status = answer.status().as_u16();
+    let cause = answer
+        .response()
+        .extensions()
+        .get::<Fault>()
+        .and_then(|fault| fault.cause.clone());
+    let cause = cause.or_else(|| {
+        answer
+            .response()
+            .error()
+            .filter(|_| status >= 500)
+            .map(ToString::to_string)
+    });
+    let milliseconds = started.elapsed().as_millis() as u64;
+    match cause {
+        Some(cause) => tracing::error!(%method, route, status, milliseconds, request = id, cause, "request"),
+        None if route == "/verify" => tracing::debug!(%method, route, status, milliseconds, request = id, "request"),
+        None => tracing::info!(%method, route, status, milliseconds, request = id, "request"),
+    }
+    Ok(answer)
+}
+
+#[derive(Clone)]
+struct RequestId(String);
+
+fn request_id(request: &ServiceRequest) -> String {
+    let random = request
+        .app_data::<web::Data<Arc<App>>>()
+        .and_then(|app| app.random.base62(10).ok());
+    random.map(|text| text.to_string()).unwrap_or_default()
+}
+
+/// Errors become pages; a stranger is shown the way to sign in, and comes back to where they were.
+async fn error_pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let answer = match next.call(request).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        Err(error) => return Err(error),
+    };
+    let status = answer.status();
+    let fault = answer.response().extensions().get::<Fault>().cloned();
+    let is_page = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !(status.is_client_error() || status.is_server_error()) || is_page {
+        return Ok(answer);
+    }
+    let (request, former) = answer.into_parts();
+    let rendered = match status {
+        StatusCode::UNAUTHORIZED => Ok(to_sign_in(&request)),
+        _ => error_page(&request, status, fault.as_ref()).await,
+    };
+    let mut rendered = rendered.unwrap_or_else(|_| HttpResponse::build(status).finish());
+    if let Some(wait) = former.headers().get(header::RETRY_AFTER) {
+        rendered.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    if let Some(fault) = fault {
+        rendered.extensions_mut().insert(fault);
+    }
+    Ok(ServiceResponse::new(request, rendered))
+}
+
+/// To the sign-in page, and from there back to the page that was asked for.
+fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+    let path = request
+        .uri()
+        .path_and_query()
+        .filter(|_| request.method() == Method::GET);
+    let back = path.map(ToString::to_string);
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("why", "ended");
+    if let Some(back) = back.filter(|back| back != "/") {
+        query.append_pair("next", &back);
+    }
+    let to = format!("/login?{}", query.finish());
+    let mut answer = match request.headers().contains_key("hx-request") {
+        true => HttpResponse::Unauthorized(),
+        false => HttpResponse::SeeOther(),
+    };
+    answer.insert_header(("HX-Redirect", to.clone()));
+    answer.insert_header((header::LOCATION, to));
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer.finish()
+}
+
+async fn error_page(request: &HttpRequest, status: StatusCode, fault: Option<&Fault>) -> Result<HttpResponse> {
+    let problem = match (status, fault) {
+        (StatusCode::FORBIDDEN, Some(fault)) if fault.sentence == Error::OldForm.to_string() => Problem::OldForm,
+        (StatusCode::FORBIDDEN, Some(fault)) if fault.sentence == Error::ForeignOrigin.to_string() => {
+            Problem::ForeignOrigin
+        }
+        (StatusCode::FORBIDDEN, _) => Problem::Forbidden,
+        (StatusCode::METHOD_NOT_ALLOWED, _) => Problem::WrongMethod,
+        (StatusCode::PAYLOAD_TOO_LARGE, _) => Problem::TooLarge,
+        (StatusCode::TOO_MANY_REQUESTS, _) => Problem::TooMany,
+        (StatusCode::SERVICE_UNAVAILABLE, _) => Problem::Busy,
+        (StatusCode::NOT_FOUND, _) => Problem::Missing,
+        (other, _) if other.is_server_error() => Problem::Internal,
+        (other, _) => Problem::Other(other.as_u16()),
+    };
+    let me = signed_in(request).await.ok();
+    let frame = Frame::read(request)?;
+    let (back, label) = if me.is_some() {
+        ("/settings/tokens", "Go to access tokens")
+    } else {
+        ("/", "Go to the start")
+    };
+    let mut page = ErrorPage::new(frame.shell("", "", me.as_ref())?, problem, back, label);
+    if let Some(fault) =
+        fault.filter(|_| !matches!(problem, Problem::OldForm | Problem::ForeignOrigin | Problem::Missing))
+    {
+        page.text = fault.sentence.clone();
+    }
+    if status.is_server_error() {
+        page.reference = request
+            .extensions()
+            .get::<RequestId>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default();
+    }
+    frame.page(status, &page)
+}

@@ -1,0 +1,290 @@
+//! Lists of tokens: filters with counts, search, sort, paging by key; and what a page shows beside each row.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::{Token, status};
+use crate::db::{Conn, MultiBackend};
+use crate::error::Result;
+use crate::schema::{accounts, generations, tokens, uses};
+use crate::types::{AccountId, Stamp, Status, TokenId};
+
+pub const PAGE: i64 = 50;
+
+/// The tabs above a list. `Working` is whatever a program can still use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tab {
+    All,
+    Working,
+    Expiring,
+    Expired,
+    Disabled,
+}
+
+impl Tab {
+    pub const EVERY: [Tab; 5] = [Tab::All, Tab::Working, Tab::Expiring, Tab::Expired, Tab::Disabled];
+
+    /// The word in the address: `?status=`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Tab::All => "",
+            Tab::Working => "active",
+            Tab::Expiring => "expiring",
+            Tab::Expired => "expired",
+            Tab::Disabled => "disabled",
+        }
+    }
+
+    pub fn parse(word: &str) -> Tab {
+        Tab::EVERY
+            .into_iter()
+            .find(|tab| tab.word() == word)
+            .unwrap_or(Tab::All)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SortBy {
+    Created,
+    Name,
+    Expires,
+    Used,
+}
+
+/// `name` is ascending, `-name` descending. What has no value (never used, no expiry) comes last either way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sort {
+    pub by: SortBy,
+    pub descending: bool,
+}
+
+impl Sort {
+    /// Newest first.
+    pub const USUAL: Sort = Sort {
+        by: SortBy::Created,
+        descending: true,
+    };
+
+    pub fn parse(text: &str) -> Sort {
+        let (word, descending) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
+        let by = match word {
+            "created" => SortBy::Created,
+            "name" => SortBy::Name,
+            "expires" => SortBy::Expires,
+            "used" => SortBy::Used,
+            _ => return Sort::USUAL,
+        };
+        Sort { by, descending }
+    }
+
+    pub fn text(self) -> String {
+        let word = match self.by {
+            SortBy::Created => "created",
+            SortBy::Name => "name",
+            SortBy::Expires => "expires",
+            SortBy::Used => "used",
+        };
+        format!("{}{word}", if self.descending { "-" } else { "" })
+    }
+}
+
+pub struct Ask {
+    pub owner: AccountId,
+    pub tab: Tab,
+    /// Words in any order, found in name, description and the first characters of the value.
+    pub q: String,
+    pub sort: Sort,
+    /// Where the former page ended: the last row's id.
+    pub after: Option<TokenId>,
+}
+
+pub struct Page {
+    pub rows: Vec<Listed>,
+    /// Of the tabs, in their order, under the same search.
+    pub counts: [i64; 5],
+    /// Rows before this page.
+    pub before: i64,
+    pub older: Option<TokenId>,
+}
+
+/// A token with what stands beside it.
+pub struct Listed {
+    pub token: Token,
+    pub status: Status,
+    /// Of the current value.
+    pub starts_with: String,
+    pub grace_until: Option<Stamp>,
+    pub used: Option<Used>,
+}
+
+#[derive(Clone)]
+pub struct Used {
+    pub at: Stamp,
+    pub ip: String,
+    pub agent: String,
+}
+
+/// The one filter of a list, as a fresh boxed query each time it is asked: counts, places and rows all use it.
+macro_rules! found {
+    ($ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
+        let (ask, now): (&Ask, Stamp) = ($ask, $now);
+        let mut query = tokens::table
+            .left_join(uses::table)
+            .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()))
+            .into_boxed::<MultiBackend>();
+        for word in ask.q.to_lowercase().split_whitespace() {
+            let pattern = format!(
+                "%{}%",
+                word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+            );
+            let start: String = ask.q.trim().chars().take(8).collect();
+            let of_value = generations::table
+                .filter(generations::starts_with.eq(start))
+                .select(generations::token_id);
+            query = query.filter(
+                tokens::folded
+                    .like(pattern)
+                    .escape('\\')
+                    .or(tokens::id.eq_any(of_value)),
+            );
+        }
+        let living = tokens::expires_at.is_null().or(tokens::expires_at.gt(now));
+        match $tab {
+            Tab::All => query,
+            Tab::Expired => query.filter(tokens::expires_at.le(now)),
+            Tab::Disabled => query.filter(tokens::enabled.eq(false)).filter(living),
+            Tab::Working => query.filter(tokens::enabled.eq(true)).filter(living),
+            Tab::Expiring => query
+                .filter(tokens::enabled.eq(true))
+                .filter(tokens::expires_at.gt(now).and(tokens::expires_at.le(now.plus($notice)))),
+        }
+    }};
+}
+
+pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Page> {
+    let mut counts = [0; 5];
+    for (count, tab) in counts.iter_mut().zip(Tab::EVERY) {
+        *count = found!(ask, tab, now, notice).count().get_result(conn)?;
+    }
+    let last = match &ask.after {
+        Some(id) => last_of_former(conn, ask, id)?,
+        None => None,
+    };
+
+    // Rows behind `last`, in the asked order: greater by the column, or equal there and greater by id, or without a value.
+    macro_rules! ordered {
+        ($column:expr, $value:expr, $nullable:expr) => {{
+            let query = found!(ask, ask.tab, now, notice);
+            let query = match (&last, $value) {
+                (None, _) => query,
+                (Some(last), Some(value)) if ask.sort.descending => query.filter(
+                    $column
+                        .lt(value.clone())
+                        .or($column.eq(value).and(tokens::id.gt(last.0.id.clone())))
+                        .or($column.is_null())
+                        .assume_not_null(),
+                ),
+                (Some(last), Some(value)) => query.filter(
+                    $column
+                        .gt(value.clone())
+                        .or($column.eq(value).and(tokens::id.gt(last.0.id.clone())))
+                        .or($column.is_null())
+                        .assume_not_null(),
+                ),
+                (Some(last), None) => query.filter($column.is_null().and(tokens::id.gt(last.0.id.clone()))),
+            };
+            match ask.sort.descending {
+                true => query.order(($column.is_null().asc(), $column.desc(), tokens::id.asc())),
+                false => query.order(($column.is_null().asc(), $column.asc(), tokens::id.asc())),
+            }
+        }};
+    }
+    let asked = PAGE + 1;
+    let mut rows: Vec<Token> = match ask.sort.by {
+        SortBy::Created => ordered!(
+            tokens::created_at.nullable(),
+            last.as_ref().map(|l| l.0.created_at),
+            false
+        )
+        .limit(asked)
+        .select(Token::as_select())
+        .load(conn)?,
+        SortBy::Name => ordered!(
+            tokens::folded.nullable(),
+            last.as_ref().map(|l| l.0.folded.clone()),
+            false
+        )
+        .limit(asked)
+        .select(Token::as_select())
+        .load(conn)?,
+        SortBy::Expires => ordered!(tokens::expires_at, last.as_ref().and_then(|l| l.0.expires_at), true)
+            .limit(asked)
+            .select(Token::as_select())
+            .load(conn)?,
+        SortBy::Used => ordered!(uses::used_at.nullable(), last.as_ref().and_then(|l| l.1), true)
+            .limit(asked)
+            .select(Token::as_select())
+            .load(conn)?,
+    };
+    let more = rows.len() as i64 > PAGE;
+    rows.truncate(PAGE as usize);
+    let older = more.then(|| rows.last().map(|token| token.id.clone())).flatten();
+    Ok(Page {
+        rows: dress(conn, rows, now, notice)?,
+        counts,
+        before: 0,
+        older,
+    })
+}
+
+/// The row that the former page ended with; one that is gone or another's begins anew.
+fn last_of_former(conn: &mut Conn, ask: &Ask, id: &TokenId) -> Result<Option<(Token, Option<Stamp>)>> {
+    Ok(tokens::table
+        .left_join(uses::table)
+        .filter(tokens::id.eq(id).and(tokens::owner_id.eq(&ask.owner)))
+        .select((Token::as_select(), uses::used_at.nullable()))
+        .first(conn)
+        .optional()?)
+}
+
+/// Adds to each token what a page shows beside it, in three look-ups for all of them.
+pub fn dress(conn: &mut Conn, rows: Vec<Token>, now: Stamp, notice: TimeDelta) -> Result<Vec<Listed>> {
+    let ids: Vec<&TokenId> = rows.iter().map(|token| &token.id).collect();
+    let values: Vec<(TokenId, String, Option<Stamp>)> = generations::table
+        .filter(generations::token_id.eq_any(ids.clone()))
+        .order(generations::number)
+        .select((generations::token_id, generations::starts_with, generations::ends_at))
+        .load(conn)?;
+    let used: Vec<(TokenId, Stamp, String, String)> = uses::table
+        .filter(uses::token_id.eq_any(ids))
+        .select((uses::token_id, uses::used_at, uses::ip, uses::agent))
+        .load(conn)?;
+    let used: HashMap<TokenId, Used> = used
+        .into_iter()
+        .map(|(id, at, ip, agent)| (id, Used { at, ip, agent }))
+        .collect();
+    let owners: Vec<&AccountId> = rows.iter().map(|token| &token.owner_id).collect();
+    let frozen: Vec<AccountId> = accounts::table
+        .filter(accounts::id.eq_any(owners).and(accounts::enabled.eq(false)))
+        .select(accounts::id)
+        .load(conn)?;
+    let dressed = rows.into_iter().map(|token| {
+        let mut of_token = values.iter().filter(|(id, _, _)| *id == token.id);
+        let grace_until = of_token
+            .clone()
+            .filter_map(|(_, _, ends)| *ends)
+            .filter(|ends| now < *ends)
+            .max();
+        let current = of_token.find(|(_, _, ends)| ends.is_none());
+        Listed {
+            status: status(&token, grace_until, frozen.contains(&token.owner_id), now, notice),
+            starts_with: current.map(|(_, starts, _)| starts.clone()).unwrap_or_default(),
+            grace_until,
+            used: used.get(&token.id).cloned(),
+            token,
+        }
+    });
+    Ok(dressed.collect())
+}

@@ -1,0 +1,102 @@
+//! One change at one moment: the transaction, its clock and randomness, and what the index learns from it.
+
+use diesel::prelude::*;
+
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::policy::Policy;
+use crate::schema::sequence;
+use crate::secret::{Digest, Random};
+use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId};
+
+pub struct Tx<'a> {
+    pub conn: &'a mut Conn,
+    /// The only clock inside a change.
+    pub now: Stamp,
+    pub policy: &'a Policy,
+    pub random: &'a Random,
+    version: Option<i64>,
+    changes: Vec<Change>,
+}
+
+/// What the index has to hear of once the transaction is committed.
+pub enum Change {
+    Token(TokenFacts),
+    Account(AccountFacts),
+    Catalogue,
+}
+
+/// All that verification asks of one token, at one version of its row.
+#[derive(Clone, Debug)]
+pub struct TokenFacts {
+    pub id: TokenId,
+    pub owner: AccountId,
+    pub version: i64,
+    pub name: String,
+    pub scopes: Lines,
+    pub allow: Lines,
+    pub ip_allow: Lines,
+    pub rate_per_minute: Option<u32>,
+    pub enabled: bool,
+    pub expires_at: Option<Stamp>,
+    pub removed: bool,
+    /// The current value and, while its grace lasts, the previous one with its end.
+    pub values: Vec<(Digest, Option<Stamp>)>,
+}
+
+/// All that verification asks of one account, at one version of its row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountFacts {
+    pub id: AccountId,
+    pub version: i64,
+    pub kind: AccountKind,
+    /// E-mail address of a person, name of a service account.
+    pub label: String,
+    pub role: Role,
+    pub enabled: bool,
+}
+
+impl<'a> Tx<'a> {
+    pub fn new(conn: &'a mut Conn, now: Stamp, policy: &'a Policy, random: &'a Random) -> Tx<'a> {
+        Tx {
+            conn,
+            now,
+            policy,
+            random,
+            version: None,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The version of every row that this change touches. It is drawn from one counter row, whose lock is held until the
+    /// commit: versions become visible in their order, so whoever follows by `version > seen` can miss nothing.
+    pub fn version(&mut self) -> Result<i64> {
+        if let Some(version) = self.version {
+            return Ok(version);
+        }
+        let version: i64 = diesel::update(sequence::table.find("change"))
+            .set(sequence::value.eq(sequence::value + 1))
+            .returning(sequence::value)
+            .get_result(self.conn)?;
+        self.version = Some(version);
+        Ok(version)
+    }
+
+    /// A new UUIDv7 (RFC 9562 section 5.7).
+    pub fn id<Id: From<uuid::Uuid>>(&self) -> Result<Id> {
+        let mut random = [0; 10];
+        self.random.fill(&mut random)?;
+        let millis = u64::try_from(self.now.millis()).map_err(Error::internal)?;
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random)
+            .into_uuid()
+            .into())
+    }
+
+    pub fn changed(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+}

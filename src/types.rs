@@ -1,0 +1,281 @@
+//! The small types that every noun uses: instants, ids, words with a fixed choice, lists of lines.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::{Text, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant in UTC, to the millisecond: what both databases keep without loss.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Timestamp)]
+pub struct Stamp(NaiveDateTime);
+
+impl Stamp {
+    pub fn utc(self) -> DateTime<Utc> {
+        self.0.and_utc()
+    }
+
+    pub fn millis(self) -> i64 {
+        self.0.and_utc().timestamp_millis()
+    }
+
+    /// RFC 3339 with milliseconds and `Z`.
+    pub fn rfc3339(self) -> String {
+        self.utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
+    pub fn plus(self, span: chrono::TimeDelta) -> Stamp {
+        Stamp(self.0.checked_add_signed(span).unwrap_or(NaiveDateTime::MAX))
+    }
+
+    pub fn minus(self, span: chrono::TimeDelta) -> Stamp {
+        Stamp(self.0.checked_sub_signed(span).unwrap_or(NaiveDateTime::MIN))
+    }
+}
+
+impl From<DateTime<Utc>> for Stamp {
+    fn from(instant: DateTime<Utc>) -> Stamp {
+        Stamp(instant.naive_utc().trunc_subsecs(3))
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Stamp, D::Error> {
+        DateTime::<Utc>::deserialize(from).map(Stamp::from)
+    }
+}
+
+impl<DB: Backend> ToSql<Timestamp, DB> for Stamp
+where
+    NaiveDateTime: ToSql<Timestamp, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.to_sql(out)
+    }
+}
+
+impl<DB: Backend> FromSql<Timestamp, DB> for Stamp
+where
+    NaiveDateTime: FromSql<Timestamp, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Stamp> {
+        NaiveDateTime::from_sql(bytes).map(Stamp)
+    }
+}
+
+/// A list kept as text, one entry per line: scopes, allow lists, addresses. Entries are never empty.
+#[derive(Clone, PartialEq, Eq, Hash, Default, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct Lines(String);
+
+impl Lines {
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.lines()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.lines().count()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for Lines {
+    fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Lines {
+        let mut text = String::new();
+        for entry in entries {
+            let entry = entry.as_ref().trim();
+            if entry.is_empty() {
+                continue;
+            }
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(entry);
+        }
+        Lines(text)
+    }
+}
+
+impl Serialize for Lines {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Lines {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Lines, D::Error> {
+        Ok(Vec::<String>::deserialize(from)?.iter().collect())
+    }
+}
+
+/// Text columns that carry a type of ours: what the type is in SQL is what its `as_str` says.
+macro_rules! text_column {
+    ($name:ident) => {
+        impl<DB: Backend> ToSql<Text, DB> for $name
+        where
+            str: ToSql<Text, DB>,
+        {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                self.as_str().to_sql(out)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+text_column!(Lines);
+
+impl<DB: Backend> FromSql<Text, DB> for Lines
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Lines> {
+        String::from_sql(bytes).map(Lines)
+    }
+}
+
+/// UUIDv7 as text, made by us, so that the struct that is inserted is the row.
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, AsExpression, FromSqlRow, Serialize, Deserialize)]
+        #[diesel(sql_type = Text)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<uuid::Uuid> for $name {
+            fn from(id: uuid::Uuid) -> $name {
+                $name(id.hyphenated().to_string())
+            }
+        }
+
+        /// Whatever was typed; what is no id finds no row.
+        impl From<&str> for $name {
+            fn from(text: &str) -> $name {
+                $name(text.to_owned())
+            }
+        }
+
+        text_column!($name);
+
+        impl<DB: Backend> FromSql<Text, DB> for $name
+        where
+            String: FromSql<Text, DB>,
+        {
+            fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<$name> {
+                String::from_sql(bytes).map($name)
+            }
+        }
+    )*};
+}
+
+ids!(AccountId, TeamId, TokenId, SessionId, ApiId, AccessSetId, EventId);
+
+/// An enum whose variants are words: in SQL, JSON, forms and on the command line alike.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, AsExpression, FromSqlRow, Serialize, Deserialize)]
+        #[diesel(sql_type = Text)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            pub fn as_str(&self) -> &'static str {
+                match self {
+                    $($name::$variant => $word),*
+                }
+            }
+
+            pub fn parse(word: &str) -> Option<$name> {
+                match word {
+                    $($word => Some($name::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        text_column!($name);
+
+        impl<DB: Backend> FromSql<Text, DB> for $name
+        where
+            String: FromSql<Text, DB>,
+        {
+            fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<$name> {
+                let word = String::from_sql(bytes)?;
+                $name::parse(&word).ok_or_else(|| format!("`{word}` is no {}", stringify!($name)).into())
+            }
+        }
+    };
+}
+
+words! {
+    /// What an account is: a person signs in, a service account only holds tokens.
+    AccountKind { Person = "person", Service = "service" }
+}
+
+words! {
+    /// What an account may do, from least to most; the table is in `actor.rs`.
+    Role { Viewer = "viewer", TokenCreator = "token_creator", Contributor = "contributor", Admin = "admin", Owner = "owner" }
+}
+
+words! {
+    TokenKind { Personal = "personal", Service = "service", Session = "session" }
+}
+
+words! {
+    /// What a method does to the API's data; from the HTTP method unless the operator says otherwise.
+    MethodKind { Read = "read", Write = "write", Delete = "delete" }
+}
+
+words! {
+    /// Status of a token, the first that applies (product contract, section 2).
+    Status {
+        Removed = "removed",
+        Expired = "expired",
+        Disabled = "disabled",
+        Frozen = "frozen",
+        Grace = "grace",
+        Expiring = "expiring",
+        Active = "active",
+    }
+}
+
+/// `10.0.0.0/8`, `2001:db8::/32`, or one address.
+pub fn parse_net(text: &str) -> Option<ipnet::IpNet> {
+    text.parse::<ipnet::IpNet>()
+        .ok()
+        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from))
+}

@@ -1,0 +1,182 @@
+//! The decision: may this request pass? Asks the index and the catalogue, never the database. Every doubt is a no.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::request::{Asked, Credential};
+use crate::app::App;
+use crate::catalogue::target::{self, Refused as Unclear};
+use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
+use crate::index::{AccountState, Token, Value};
+use crate::scope;
+use crate::secret::Digest;
+use crate::types::{Role, Stamp};
+
+/// One request that a proxy asks about.
+pub struct Question<'a> {
+    pub asked: Asked<'a>,
+    pub credential: Credential<'a>,
+    /// `?api=SLUG`.
+    pub api: Option<&'a str>,
+    pub client: Option<IpAddr>,
+}
+
+pub enum Verdict {
+    Pass(Pass),
+    /// 401 without an error code (RFC 6750 section 3.1).
+    NoCredential,
+    /// 401: unknown, expired, removed, disabled, frozen: the same for all of them.
+    Unknown,
+    /// 403: alive, but not enough.
+    Refused(Refusal),
+    /// 429, seconds to wait.
+    TooMany(u64),
+}
+
+/// Who passes, as what.
+pub struct Pass {
+    pub token: Arc<Token>,
+    pub account: AccountState,
+    /// `SERVICE:METHOD`.
+    pub method: String,
+}
+
+pub struct Refusal {
+    pub rule: Rule,
+    /// The scope that would be needed, where the request is a known method.
+    pub scope: Option<String>,
+    pub token: Arc<Token>,
+}
+
+/// Which rule said no, as the token's owner may read it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Rule {
+    #[error("The address names no API that is known here.")]
+    NoApi,
+    #[error("{0}")]
+    Unclear(#[from] Unclear),
+    #[error("The catalogue has no method with this HTTP method and path.")]
+    NoMethod,
+    #[error("The method is not among the token's scopes.")]
+    Scope,
+    #[error("The method needs the role {role}, which the account does not have.", role = crate::actor::wording(*.0))]
+    Role(Role),
+    #[error("The resource is not in the token's allow list.")]
+    Resource,
+    #[error("The client's address is not in the token's list.")]
+    Address,
+}
+
+/// Follows `security.md` section 1, steps 3 to 9; who may ask and what was asked is settled before.
+pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
+    let presented = match &question.credential {
+        Credential::None => return Verdict::NoCredential,
+        Credential::One(text) => text,
+    };
+    let Some(value) = living(app, now, presented) else {
+        return Verdict::Unknown;
+    };
+    let account = value.token.account.state();
+    if !account.enabled {
+        return Verdict::Unknown;
+    }
+    let catalogue = app.catalogue();
+    let refuse = |rule, scope| {
+        Verdict::Refused(Refusal {
+            rule,
+            scope,
+            token: value.token.clone(),
+        })
+    };
+    let Some(api) = api_of(&catalogue, question) else {
+        return refuse(Rule::NoApi, None);
+    };
+    let (found, query) = match methods_of(api, &question.asked) {
+        Ok(found) => found,
+        Err(rule) => return refuse(rule, None),
+    };
+    // Where templates fit alike, the right to every one of them is needed.
+    for (method, found) in &found {
+        if let Err(rule) = may(&value.token, &account, api, method, found, query, question.client) {
+            return refuse(rule, Some(shown(&catalogue, api, method)));
+        }
+    }
+    let Some((method, _)) = found.first() else {
+        return refuse(Rule::NoMethod, None);
+    };
+    let method = shown(&catalogue, api, method);
+    if let Err(seconds) = value.token.take_turn() {
+        return Verdict::TooMany(seconds);
+    }
+    Verdict::Pass(Pass {
+        token: value.token.clone(),
+        account,
+        method,
+    })
+}
+
+/// The checksum is looked at before anything is looked up.
+fn living(app: &App, now: Stamp, presented: &str) -> Option<Arc<Value>> {
+    let digest = Digest::of_value(presented, &app.prefix)?;
+    app.index.find(&digest).filter(|value| value.is_alive(now))
+}
+
+/// By name, else by host, else the only one there is.
+fn api_of<'c>(catalogue: &'c Catalogue, question: &Question<'_>) -> Option<&'c Arc<Api>> {
+    if let Some(slug) = question.api {
+        return catalogue.api(slug);
+    }
+    let by_host = question.asked.host.and_then(|host| catalogue.api_for_host(host));
+    by_host.or_else(|| catalogue.only_api())
+}
+
+type Candidates<'a> = (Vec<(&'a Method, Found)>, Option<&'a str>);
+
+fn methods_of<'a>(api: &'a Api, asked: &Asked<'a>) -> Result<Candidates<'a>, Rule> {
+    let (path, query) = target::split(asked.target.as_bytes())?;
+    let segments = target::segments(path, api.target_options())?;
+    let found = api.find(asked.http_method, &segments);
+    if found.is_empty() {
+        Err(Rule::NoMethod)
+    } else {
+        Ok((found, query))
+    }
+}
+
+fn may(
+    token: &Token,
+    account: &AccountState,
+    api: &Api,
+    method: &Method,
+    found: &Found,
+    query: Option<&str>,
+    client: Option<IpAddr>,
+) -> Result<(), Rule> {
+    let grant = token.scopes.grants(&method.symbols).ok_or(Rule::Scope)?;
+    if account.role < method.least_role {
+        return Err(Rule::Role(method.least_role));
+    }
+    if !token.ip_allow.is_empty()
+        && !client.is_some_and(|client| token.ip_allow.iter().any(|net| net.contains(&client)))
+    {
+        return Err(Rule::Address);
+    }
+    let in_query = match &method.resource {
+        Resource::Query(name) => query
+            .map(|query| target::query_value(query, name))
+            .transpose()?
+            .flatten(),
+        Resource::Path(_) | Resource::Nowhere => None,
+    };
+    let resource = found.in_path.as_deref().or(in_query.as_deref());
+    // A method that should name a resource and does not has none to allow.
+    let unnamed = resource.is_none() && method.resource != Resource::Nowhere && !token.allow.is_empty();
+    match !unnamed && scope::allows(&token.allow, &api.slug, &method.service, resource, grant) {
+        true => Ok(()),
+        false => Err(Rule::Resource),
+    }
+}
+
+fn shown(catalogue: &Catalogue, api: &Api, method: &Method) -> String {
+    catalogue.show(&format!("{}/{}", api.slug, method.short()))
+}

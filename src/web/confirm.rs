@@ -1,0 +1,123 @@
+//! The step between a form and its result, for every noun: propose, ask for the password, do it once.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::confirm_pages::ConfirmPage;
+use super::form::Posted;
+use super::frame::Frame;
+use super::session::SignedIn;
+use crate::account;
+use crate::actor::Actor;
+use crate::app::App;
+use crate::confirm::{self, Action};
+use crate::error::{Error, Result};
+use crate::password::Password;
+use crate::tx::Tx;
+
+/// What became of a confirm POST.
+pub enum Outcome<P, R> {
+    /// Done, once.
+    Done(R),
+    /// The password is wrong, or has to wait: what waits, and the sentence.
+    Again { payload: P, error: Error },
+    /// The person wants to change what they filled in.
+    Back(P),
+}
+
+/// Keeps a filled form until its password comes; the answer goes into the page's `confirm` field.
+pub async fn propose<P>(app: &Arc<App>, me: &SignedIn, action: Action, payload: P) -> Result<String>
+where
+    P: Serialize + Send + 'static,
+{
+    let session = me.session.clone();
+    let key = app
+        .write(move |tx| confirm::propose(tx, &session, action, &payload))
+        .await?;
+    Ok(key.reveal().to_owned())
+}
+
+/// Takes the password and does what was proposed. A replay is told before the password is even looked at.
+pub async fn settle<P, R>(
+    app: &Arc<App>,
+    me: &SignedIn,
+    form: &Posted,
+    action: Action,
+    verb: impl FnOnce(&mut Tx<'_>, &Actor, P) -> Result<R> + Send + 'static,
+) -> Result<Outcome<P, R>>
+where
+    P: DeserializeOwned + Send + 'static,
+    R: Send + 'static,
+{
+    let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
+    let waiting: P = app
+        .read(move |conn| confirm::look(conn, now, &session, action, &key))
+        .await?;
+    if form.text("do") == "back" {
+        return Ok(Outcome::Back(waiting));
+    }
+    let password = Password::new(form.text("password").to_owned());
+    match account::check_password(app, me.account.label(), password).await {
+        Ok(_) => {}
+        Err(error @ (Error::Unconfirmed { .. } | Error::Wait { .. } | Error::Busy(_))) => {
+            let actor = me.actor.clone();
+            app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+            return Ok(Outcome::Again {
+                payload: waiting,
+                error,
+            });
+        }
+        Err(other) => return Err(other),
+    }
+    let (session, key, actor) = (me.session.clone(), form.text("confirm").to_owned(), me.actor.clone());
+    let done = app.write(move |tx| {
+        let payload = confirm::take(tx, &session, action, &key)?;
+        verb(tx, &actor, payload)
+    });
+    Ok(Outcome::Done(done.await?))
+}
+
+/// The confirm page: into the dialog for htmx, else a page of its own.
+pub fn ask(frame: &Frame, me: &SignedIn, mut page: ConfirmPage, key: &str) -> Result<HttpResponse> {
+    page.confirm = key.to_owned();
+    page.email = me.account.label().to_owned();
+    page.in_dialog = frame.is_htmx;
+    match frame.is_htmx {
+        true => frame.part(StatusCode::OK, &page.as_dialog()),
+        false => frame.page(StatusCode::OK, &page),
+    }
+}
+
+/// The same page again, with the sentence under the password. htmx swaps no other error than 422.
+pub fn ask_again(
+    frame: &Frame,
+    me: &SignedIn,
+    mut page: ConfirmPage,
+    form: &Posted,
+    error: &Error,
+) -> Result<HttpResponse> {
+    page.confirm = form.text("confirm").to_owned();
+    page.email = me.account.label().to_owned();
+    page.in_dialog = frame.is_htmx;
+    page.password_error = error.to_string();
+    let answer = match frame.is_htmx {
+        true => frame.part(StatusCode::UNPROCESSABLE_ENTITY, &page.as_dialog()),
+        false => frame.page(crate::http::status(error), &page),
+    };
+    Ok(with_wait(answer?, error))
+}
+
+/// `Retry-After`, where the error says how long.
+pub fn with_wait(mut answer: HttpResponse, error: &Error) -> HttpResponse {
+    if let Some(seconds) = crate::http::retry_after(error) {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}

@@ -1,0 +1,127 @@
+//! The pages: every route on one screen, each with who may come. What the first argument of a handler is, its row says.
+
+pub mod apis;
+pub mod apis_pages;
+pub mod assets;
+pub mod confirm;
+pub mod confirm_pages;
+pub mod error_pages;
+pub mod form;
+pub mod frame;
+pub mod page;
+pub mod picker;
+pub mod session;
+pub mod session_pages;
+pub mod session_store;
+pub mod tokens;
+pub mod tokens_pages;
+pub mod words;
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, Route, web};
+
+use session::{Administrator, SignedIn, Visitor};
+
+/// Who a route lets in: the extractor that its handler takes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guard {
+    Visitor,
+    SignedIn,
+    Administrator,
+}
+
+/// One row of the route table, for the tests that try every route as every stranger.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub guard: Guard,
+}
+
+/// A route whose handler has the guard of its row as first argument; another handler does not compile.
+fn guarded<G, F, Args>(method: Method, handler: F) -> Route
+where
+    F: Handler<Args> + TakesFirst<G, Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::method(method).to(handler)
+}
+
+/// A route that changes something: its handler takes a checked form as second argument, else it does not compile.
+fn posting<G, F, Args>(handler: F) -> Route
+where
+    F: Handler<Args> + TakesFirst<G, Args> + TakesForm<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::post().to(handler)
+}
+
+/// A handler whose first argument is `G`.
+pub trait TakesFirst<G, Args> {}
+
+/// A handler whose second argument is a form that bears its token.
+pub trait TakesForm<Args> {}
+
+macro_rules! takes {
+    ($($other:ident)*) => {
+        impl<G, F, Fut, $($other),*> TakesFirst<G, (G, $($other,)*)> for F where F: Fn(G, $($other),*) -> Fut {}
+        impl<G, P: form::Checked, F, Fut, $($other),*> TakesForm<(G, P, $($other,)*)> for F
+        where
+            F: Fn(G, P, $($other),*) -> Fut
+        {
+        }
+    };
+}
+takes!();
+takes!(A);
+takes!(A B);
+takes!(A B C);
+takes!(A B C D);
+
+macro_rules! routes {
+    ($($method:ident $path:literal $guard:ident => $handler:path;)*) => {
+        pub const ROUTES: &[Row] = &[$(Row { method: stringify!($method), path: $path, guard: Guard::$guard }),*];
+
+        pub fn routes(config: &mut web::ServiceConfig) {
+            $(config.route($path, routes!(@ $method $guard $handler));)*
+        }
+    };
+    (@ GET $guard:ident $handler:path) => { guarded::<$guard, _, _>(Method::GET, $handler) };
+    (@ POST $guard:ident $handler:path) => { posting::<$guard, _, _>($handler) };
+}
+
+routes! {
+    GET  "/"                                  Visitor       => session::home;
+    GET  "/setup"                             Visitor       => session::setup_form;
+    POST "/setup"                             Visitor       => session::set_up;
+    GET  "/login"                             Visitor       => session::login_form;
+    POST "/login"                             Visitor       => session::sign_in;
+    POST "/logout"                            SignedIn      => session::sign_out;
+    POST "/theme"                             Visitor       => session::theme;
+
+    GET  "/settings/tokens"                   SignedIn      => tokens::list::show;
+    POST "/settings/tokens/action"            SignedIn      => tokens::list::act;
+    POST "/settings/tokens/remove"            SignedIn      => tokens::list::remove;
+    GET  "/settings/tokens/new"               SignedIn      => tokens::generate::form;
+    POST "/settings/tokens/new"               SignedIn      => tokens::generate::review;
+    POST "/settings/tokens/new/confirm"       SignedIn      => tokens::generate::confirm;
+    GET  "/settings/tokens/expiry"            SignedIn      => tokens::generate::expiry;
+    POST "/settings/tokens/value.txt"         SignedIn      => tokens::generate::download;
+
+    GET  "/admin/apis"                        Administrator => apis::list;
+    GET  "/admin/apis/new"                    Administrator => apis::import::form;
+    POST "/admin/apis/new"                    Administrator => apis::import::review;
+    POST "/admin/apis/import"                 Administrator => apis::import::confirm;
+    GET  "/admin/apis/{slug}"                 Administrator => apis::show;
+    GET  "/admin/apis/{slug}/import"          Administrator => apis::import::form_again;
+    POST "/admin/apis/{slug}/import"          Administrator => apis::import::review_again;
+    POST "/admin/apis/{slug}/options"         Administrator => apis::edit_options;
+    POST "/admin/apis/{slug}/remove"          Administrator => apis::remove;
+    GET  "/admin/apis/{slug}/sets/new"        Administrator => apis::set::form_new;
+    POST "/admin/apis/{slug}/sets/new"        Administrator => apis::set::save_new;
+    GET  "/admin/apis/{slug}/sets/{set}"      Administrator => apis::set::form;
+    POST "/admin/apis/{slug}/sets/{set}"      Administrator => apis::set::save;
+    POST "/admin/apis/{slug}/sets/{set}/remove" Administrator => apis::set::remove;
+}
