@@ -17,6 +17,9 @@ use crate::tx::{AccountFacts, Change, Tx};
 use crate::types::{AccountId, AccountKind, Role, Stamp, TeamId};
 use crate::when::{DateStyle, Zone};
 
+/// Rows of the guessing counter that are kept at the most.
+const MOST_GUESSES: i64 = 100_000;
+
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = accounts)]
 #[diesel(check_for_backend(MultiBackend))]
@@ -90,30 +93,17 @@ impl PersonDraft {
         let mut problems = Vec::new();
         let name = self.name.trim();
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            problems.push(Problem {
-                field: "name",
-                sentence: "A name has 1 to 100 characters.".into(),
-            });
+            problems.push(Problem { field: "name", sentence: "A name has 1 to 100 characters.".into() });
         }
         let email = self.email.trim();
         if !email.validate_email() || email.len() > 254 {
             let sentence = "This is not an e-mail address, such as maria@example.com.".to_owned();
-            problems.push(Problem {
-                field: "email",
-                sentence,
-            });
+            problems.push(Problem { field: "email", sentence });
         }
         if let Err(problem) = password::judge(password, least, &[email, name]) {
-            problems.push(Problem {
-                field: "password",
-                sentence: problem.to_string(),
-            });
+            problems.push(Problem { field: "password", sentence: problem.to_string() });
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(problems))
-        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }
 
     /// With the finished hash: ready for [`add_person`] or [`set_up`].
@@ -130,10 +120,7 @@ impl PersonDraft {
 
 /// Whether the program waits for its first owner.
 pub fn is_empty(conn: &mut Conn) -> Result<bool> {
-    let people: i64 = accounts::table
-        .filter(accounts::kind.eq(AccountKind::Person))
-        .count()
-        .get_result(conn)?;
+    let people: i64 = accounts::table.filter(accounts::kind.eq(AccountKind::Person)).count().get_result(conn)?;
     Ok(people == 0)
 }
 
@@ -148,11 +135,7 @@ pub fn set_up(tx: &mut Tx<'_>, actor: &Actor, new: NewPerson) -> Result<Account>
 }
 
 pub fn add_person(tx: &mut Tx<'_>, actor: &Actor, new: NewPerson) -> Result<Account> {
-    actor.must(if new.role >= Role::Admin {
-        Deed::MakeAdmins
-    } else {
-        Deed::Administer
-    })?;
+    actor.must(if new.role >= Role::Admin { Deed::MakeAdmins } else { Deed::Administer })?;
     insert(tx, actor, new, "account.generate")
 }
 
@@ -174,28 +157,14 @@ fn insert(tx: &mut Tx<'_>, actor: &Actor, new: NewPerson, action: &'static str) 
         version: tx.version()?,
     };
     let taken = "There is already an account with this e-mail address.";
-    diesel::insert_into(accounts::table)
-        .values(&account)
-        .execute(tx.conn)
-        .or_taken("email", taken)?;
+    diesel::insert_into(accounts::table).values(&account).execute(tx.conn).or_taken("email", taken)?;
     // Whoever sets up the program is its first account and acts as themself.
     let actor = match actor.via {
-        Via::Setup => &Actor {
-            account: Some(account.id.clone()),
-            name: account.name.clone(),
-            ..actor.clone()
-        },
+        Via::Setup => &Actor { account: Some(account.id.clone()), name: account.name.clone(), ..actor.clone() },
         _ => actor,
     };
     let detail = serde_json::json!({ "email": account.email, "role": account.role });
-    audit::record(
-        tx,
-        actor,
-        action,
-        Subject::account(&account.id, &account.name),
-        Some(&account.id),
-        detail,
-    )?;
+    audit::record(tx, actor, action, Subject::account(&account.id, &account.name), Some(&account.id), detail)?;
     tx.changed(Change::Account(account.facts()));
     Ok(account)
 }
@@ -203,9 +172,7 @@ fn insert(tx: &mut Tx<'_>, actor: &Actor, new: NewPerson, action: &'static str) 
 /// At the first sign-in, where none is known yet, the browser's zone becomes the account's.
 pub fn guess_zone(tx: &mut Tx<'_>, account: &Account, zone: Option<Zone>) -> Result<()> {
     if let Some(zone) = zone.filter(|_| account.time_zone.is_empty()) {
-        diesel::update(accounts::table.find(&account.id))
-            .set(accounts::time_zone.eq(zone.name()))
-            .execute(tx.conn)?;
+        diesel::update(accounts::table.find(&account.id)).set(accounts::time_zone.eq(zone.name())).execute(tx.conn)?;
     }
     Ok(())
 }
@@ -216,18 +183,12 @@ pub fn by_id(conn: &mut Conn, id: &AccountId) -> Result<Account> {
 
 pub fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {
     let key = account_key(email);
-    let found = accounts::table
-        .filter(accounts::email_key.eq(key))
-        .select(Account::as_select())
-        .first(conn);
+    let found = accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn);
     Ok(found.optional()?)
 }
 
 pub fn all(conn: &mut Conn) -> Result<Vec<Account>> {
-    Ok(accounts::table
-        .order((accounts::created_at, accounts::id))
-        .select(Account::as_select())
-        .load(conn)?)
+    Ok(accounts::table.order((accounts::created_at, accounts::id)).select(Account::as_select()).load(conn)?)
 }
 
 /// Freezes all tokens of the account and ends its sessions, at once. The last owner stays.
@@ -239,9 +200,7 @@ pub fn disable(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId) -> Result<Account
     }
     account.version = tx.version()?;
     if account.role == Role::Owner && owners(tx.conn)? < 2 {
-        return Err(Error::Forbidden(
-            "This is the last owner. Make another owner first.".into(),
-        ));
+        return Err(Error::Forbidden("This is the last owner. Make another owner first.".into()));
     }
     account.enabled = false;
     diesel::update(accounts::table.find(id))
@@ -250,14 +209,7 @@ pub fn disable(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId) -> Result<Account
         .or_missing()?;
     diesel::delete(sessions::table.filter(sessions::account_id.eq(id))).execute(tx.conn)?;
     let detail = serde_json::json!({ "before": { "enabled": true }, "after": { "enabled": false } });
-    audit::record(
-        tx,
-        actor,
-        "account.disable",
-        Subject::account(id, &account.name),
-        Some(id),
-        detail,
-    )?;
+    audit::record(tx, actor, "account.disable", Subject::account(id, &account.name), Some(id), detail)?;
     tx.changed(Change::Account(account.facts()));
     Ok(account)
 }
@@ -271,10 +223,7 @@ fn owners(conn: &mut Conn) -> Result<i64> {
 pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId, phc: &str) -> Result<()> {
     actor.must(Deed::Administer)?;
     let account = by_id(tx.conn, id)?;
-    diesel::update(accounts::table.find(id))
-        .set(accounts::password.eq(phc))
-        .execute(tx.conn)
-        .or_missing()?;
+    diesel::update(accounts::table.find(id)).set(accounts::password.eq(phc)).execute(tx.conn).or_missing()?;
     diesel::delete(sessions::table.filter(sessions::account_id.eq(id))).execute(tx.conn)?;
     forget_guesses(tx, account.email_key.as_deref().unwrap_or_default())?;
     let subject = Subject::account(id, &account.name);
@@ -285,18 +234,21 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId, phc: &str) -
 /// failure is counted before the slow check and taken back after a right one, so that guesses at the same moment
 /// cannot all see the same count. An address without an account costs the same time and gets the same answers.
 pub async fn check_password(app: &Arc<App>, email: &str, password: Password) -> Result<Account> {
-    let key = account_key(email);
+    // No account has a longer address: a counter's row stays small, whatever is typed.
+    let key: String = account_key(email).chars().take(254).collect();
     let count_key = key.clone();
     let account = app
         .write(move |tx| {
-            count_guess(tx, &count_key)?;
-            by_email(tx.conn, &count_key)
+            let wait = count_guess(tx, &count_key)?;
+            Ok((wait, by_email(tx.conn, &count_key)?))
         })
         .await?;
-    let known = account
-        .as_ref()
-        .filter(|account| account.enabled)
-        .and_then(|account| account.password.clone());
+    let account = match account {
+        (Some(wait), _) => return Err(wait),
+        (None, account) => account,
+    };
+    let known = account.as_ref().filter(|account| account.enabled).and_then(|account| account.password.clone());
+    let again = password.again();
     let verdict = match app.hasher.verify(password, known).await {
         Ok(verdict) => verdict,
         Err(cause) => {
@@ -306,15 +258,24 @@ pub async fn check_password(app: &Arc<App>, email: &str, password: Password) -> 
     };
     match account {
         Some(account) if verdict.matches => {
-            app.write(move |tx| forget_guesses(tx, &key)).await?;
+            let stronger = match verdict.needs_rehash {
+                true => Some(app.hasher.hash(again).await.map_err(hash_error)?),
+                false => None,
+            };
+            let id = account.id.clone();
+            app.write(move |tx| {
+                if let Some(phc) = stronger {
+                    diesel::update(accounts::table.find(&id)).set(accounts::password.eq(phc)).execute(tx.conn)?;
+                }
+                forget_guesses(tx, &key)
+            })
+            .await?;
             Ok(account)
         }
         _ => {
             let now = app.now();
             let failed = app.read(move |conn| guesses_of(conn, &key)).await?;
-            Err(Error::Unconfirmed {
-                sentence: failed.sentence(now.utc()),
-            })
+            Err(Error::Unconfirmed { sentence: failed.sentence(now.utc()) })
         }
     }
 }
@@ -322,14 +283,7 @@ pub async fn check_password(app: &Arc<App>, email: &str, password: Password) -> 
 /// A change that was not confirmed stands in the log too: somebody may be at a keyboard that is not theirs.
 pub fn record_refused_confirm(tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
     let Some(id) = &actor.account else { return Ok(()) };
-    audit::record(
-        tx,
-        actor,
-        "confirm.refuse",
-        Subject::account(id, &actor.name),
-        Some(id),
-        serde_json::json!({}),
-    )
+    audit::record(tx, actor, "confirm.refuse", Subject::account(id, &actor.name), Some(id), serde_json::json!({}))
 }
 
 pub fn hash_error(cause: HashError) -> Error {
@@ -340,32 +294,33 @@ pub fn hash_error(cause: HashError) -> Error {
 }
 
 fn guesses_of(conn: &mut Conn, key: &str) -> Result<Guesses> {
-    let row: Option<(i64, Stamp)> = guesses::table
-        .find(key)
-        .select((guesses::failures, guesses::last_at))
-        .first(conn)
-        .optional()?;
+    let row: Option<(i64, Stamp)> =
+        guesses::table.find(key).select((guesses::failures, guesses::last_at)).first(conn).optional()?;
     Ok(row.map_or_else(Guesses::default, |(failures, last)| Guesses {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         last_failure: Some(last.utc()),
     }))
 }
 
-/// Refuses while the account has to wait; else counts one failure more.
-fn count_guess(tx: &mut Tx<'_>, key: &str) -> Result<()> {
+/// Counts one failure more, or answers why there is no guess now.
+fn count_guess(tx: &mut Tx<'_>, key: &str) -> Result<Option<Error>> {
     let now = tx.now.utc();
     // On PostgreSQL only this lock keeps two guesses from reading the same count.
     tx.version()?;
-    let before = guesses_of(tx.conn, key)?;
+    let stored = guesses_of(tx.conn, key)?;
+    let before = stored.settled(now);
+    if before != stored && before.failures > 0 {
+        // A clock that ran ahead left it in the future: stored, or that wait would begin anew at every look.
+        put_guesses(tx, key, before)?;
+    }
     let verdict = before.verdict(now);
     if verdict != Guess::Allowed {
         let sentence = verdict.sentence(now).unwrap_or_default();
-        return Err(Error::Wait {
-            sentence,
-            seconds: verdict.retry_after(now).unwrap_or(1),
-        });
+        let seconds = verdict.retry_after(now).unwrap_or(1);
+        return Ok(Some(Error::Wait { sentence, seconds }));
     }
-    put_guesses(tx, key, before.after_failure(now))
+    put_guesses(tx, key, before.after_failure(now))?;
+    Ok(None)
 }
 
 fn uncount_guess(tx: &mut Tx<'_>, key: &str) -> Result<()> {
@@ -396,17 +351,22 @@ pub fn forget_guesses(tx: &mut Tx<'_>, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Counts that no longer matter: a day after the last failure.
-pub fn prune_guesses(tx: &mut Tx<'_>) -> Result<usize> {
+/// Counts that no longer matter, a day after the last failure; and, should somebody type a million addresses, the oldest
+/// above [`MOST_GUESSES`].
+pub fn prune_guesses(tx: &mut Tx<'_>) -> Result<()> {
     let old = guesses::table.filter(guesses::last_at.lt(tx.now.minus(chrono::TimeDelta::days(1))));
-    Ok(diesel::delete(old).execute(tx.conn)?)
+    diesel::delete(old).execute(tx.conn)?;
+    let newest = guesses::table.order(guesses::last_at.desc()).select(guesses::last_at);
+    let first_over: Option<Stamp> = newest.offset(MOST_GUESSES).limit(1).first(tx.conn).optional()?;
+    if let Some(limit) = first_over {
+        diesel::delete(guesses::table.filter(guesses::last_at.le(limit))).execute(tx.conn)?;
+    }
+    Ok(())
 }
 
 /// Every account whose version is above `seen`, for the index.
 pub fn changed_since(conn: &mut Conn, seen: i64, mut learn: impl FnMut(AccountFacts)) -> Result<()> {
-    let rows = accounts::table
-        .filter(accounts::version.gt(seen))
-        .select(Account::as_select());
+    let rows = accounts::table.filter(accounts::version.gt(seen)).select(Account::as_select());
     for row in rows.load_iter(conn)? {
         let row: Account = row?;
         learn(row.facts());

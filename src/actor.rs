@@ -71,15 +71,8 @@ impl Actor {
         if self.may(deed) {
             return Ok(());
         }
-        let least = LEAST
-            .iter()
-            .find(|(of, _)| *of == deed)
-            .map_or(Role::Owner, |&(_, least)| least);
-        Err(Error::Forbidden(format!(
-            "This needs the role {}; yours is {}.",
-            wording(least),
-            wording(self.role)
-        )))
+        let least = LEAST.iter().find(|(of, _)| *of == deed).map_or(Role::Owner, |&(_, least)| least);
+        Err(Error::Forbidden(format!("This needs the role {}; yours is {}.", wording(least), wording(self.role))))
     }
 
     pub fn is(&self, account: &AccountId) -> bool {
@@ -115,13 +108,8 @@ mod tests {
 
     #[test]
     fn each_role_may_do_what_the_contract_says() {
-        let deeds = [
-            Deed::SeeOwn,
-            Deed::GenerateOwnTokens,
-            Deed::RunServiceAccounts,
-            Deed::Administer,
-            Deed::MakeAdmins,
-        ];
+        let deeds =
+            [Deed::SeeOwn, Deed::GenerateOwnTokens, Deed::RunServiceAccounts, Deed::Administer, Deed::MakeAdmins];
         let table = [
             (Role::Viewer, [true, false, false, false, false]),
             (Role::TokenCreator, [true, true, false, false, false]),
@@ -130,10 +118,7 @@ mod tests {
             (Role::Owner, [true, true, true, true, true]),
         ];
         for (role, row) in table {
-            let actor = Actor {
-                role,
-                ..Actor::operator()
-            };
+            let actor = Actor { role, ..Actor::operator() };
             for (deed, may) in deeds.into_iter().zip(row) {
                 assert_eq!(actor.may(deed), may, "{role} {deed:?}");
                 assert_eq!(actor.must(deed).is_ok(), may);

@@ -106,9 +106,7 @@ impl App {
         look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let app = self.clone();
-        tokio::task::spawn_blocking(move || app.db.read(look))
-            .await
-            .map_err(Error::internal)?
+        tokio::task::spawn_blocking(move || app.db.read(look)).await.map_err(Error::internal)?
     }
 
     /// One change: begins, runs the verb, commits, and tells the index before anybody is answered.
@@ -117,9 +115,7 @@ impl App {
         verb: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let app = self.clone();
-        tokio::task::spawn_blocking(move || app.write_now(verb))
-            .await
-            .map_err(Error::internal)?
+        tokio::task::spawn_blocking(move || app.write_now(verb)).await.map_err(Error::internal)?
     }
 
     /// [`App::write`] for who may block: the command line and jobs.
@@ -198,11 +194,7 @@ impl App {
     /// Random bytes that all processes on this database share, made at the first start: what seals cookies and forms.
     pub fn shared_key(&self, name: &'static str) -> Result<Secret> {
         self.write_now(|tx| {
-            let kept: Option<String> = settings::table
-                .find(name)
-                .select(settings::value)
-                .first(tx.conn)
-                .optional()?;
+            let kept: Option<String> = settings::table.find(name).select(settings::value).first(tx.conn).optional()?;
             if let Some(kept) = kept {
                 return Ok(Secret::new(kept));
             }

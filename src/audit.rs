@@ -41,35 +41,19 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub fn token(id: &'a TokenId, name: &'a str) -> Subject<'a> {
-        Subject {
-            kind: "token",
-            id: id.as_str(),
-            name,
-        }
+        Subject { kind: "token", id: id.as_str(), name }
     }
 
     pub fn account(id: &'a AccountId, name: &'a str) -> Subject<'a> {
-        Subject {
-            kind: "account",
-            id: id.as_str(),
-            name,
-        }
+        Subject { kind: "account", id: id.as_str(), name }
     }
 
     pub fn api(id: &'a ApiId, slug: &'a str) -> Subject<'a> {
-        Subject {
-            kind: "api",
-            id: id.as_str(),
-            name: slug,
-        }
+        Subject { kind: "api", id: id.as_str(), name: slug }
     }
 
     pub fn session(id: &'a SessionId) -> Subject<'a> {
-        Subject {
-            kind: "session",
-            id: id.as_str(),
-            name: "",
-        }
+        Subject { kind: "session", id: id.as_str(), name: "" }
     }
 }
 

@@ -25,13 +25,7 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
 
     /// sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME [default: hallpass.db in the data folder]
-    #[arg(
-        long,
-        env = "HALLPASS_DATABASE_URL",
-        value_name = "URL",
-        hide_env_values = true,
-        global = true
-    )]
+    #[arg(long, env = "HALLPASS_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
 
     /// Address and port to listen on [default: 127.0.0.1:8080]
@@ -100,10 +94,7 @@ impl Settings {
         let over =
             |flag: Option<String>, file: Option<String>, usual: &str| flag.or(file).unwrap_or_else(|| usual.into());
 
-        let data_dir = self
-            .data_dir
-            .or(file.data_dir)
-            .unwrap_or_else(|| "hallpass-data".into());
+        let data_dir = self.data_dir.or(file.data_dir).unwrap_or_else(|| "hallpass-data".into());
         let database = match self.database_url.or(file.database_url) {
             Some(url) => Place::parse(&url)?,
             None => Place::Sqlite(data_dir.join("hallpass.db").to_string_lossy().into_owned()),
@@ -148,9 +139,8 @@ impl Settings {
         };
         match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|cause| {
-                let place = cause
-                    .span()
-                    .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+                let place =
+                    cause.span().map(|span| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count());
                 let place = place.map(|line| format!(", line {line}")).unwrap_or_default();
                 format!(
                     "The settings file {}{place} cannot be read: {}.",
@@ -202,9 +192,8 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
-            crate::types::parse_net(entry).ok_or(format!(
-                "trusted_proxies: “{entry}” is not a network, such as 10.0.0.0/8."
-            ))
+            crate::types::parse_net(entry)
+                .ok_or(format!("trusted_proxies: “{entry}” is not a network, such as 10.0.0.0/8."))
         })
         .collect()
 }
@@ -212,18 +201,14 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
 fn prefix(word: String) -> Result<String, String> {
     match (1..=10).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
         true => Ok(word),
-        false => Err(format!(
-            "prefix is “{word}”, but it has to be 1 to 10 lower case letters and digits."
-        )),
+        false => Err(format!("prefix is “{word}”, but it has to be 1 to 10 lower case letters and digits.")),
     }
 }
 
 fn level(word: &str) -> Result<tracing::Level, String> {
     match word {
         "error" | "warn" | "info" | "debug" | "trace" => word.parse().map_err(|_| String::new()),
-        _ => Err(format!(
-            "log is “{word}”, but it has to be error, warn, info, debug or trace."
-        )),
+        _ => Err(format!("log is “{word}”, but it has to be error, warn, info, debug or trace.")),
     }
 }
 
@@ -232,10 +217,7 @@ mod tests {
     use super::*;
 
     fn complete(change: impl FnOnce(&mut Settings)) -> Result<Config, String> {
-        let mut settings = Settings {
-            config: Some("/dev/null".into()),
-            ..Settings::default()
-        };
+        let mut settings = Settings { config: Some("/dev/null".into()), ..Settings::default() };
         change(&mut settings);
         settings.complete()
     }
@@ -243,10 +225,7 @@ mod tests {
     #[test]
     fn without_settings_it_listens_on_this_machine_alone_and_trusts_only_it() {
         let config = complete(|_| {}).unwrap();
-        assert_eq!(
-            (config.listen.as_str(), config.public_url.as_str()),
-            ("127.0.0.1:8080", "http://127.0.0.1:8080/")
-        );
+        assert_eq!((config.listen.as_str(), config.public_url.as_str()), ("127.0.0.1:8080", "http://127.0.0.1:8080/"));
         assert!(config.trusts("127.0.0.1".parse().unwrap()) && config.trusts("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!config.trusts("10.0.0.1".parse().unwrap()));
     }
@@ -273,22 +252,14 @@ mod tests {
     fn a_flag_wins_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hallpass.toml");
-        std::fs::write(
-            &file,
-            "listen = \"127.0.0.1:1\"\nprefix = \"abc\"\n[policy]\nmax_lifetime = 180\n",
-        )
-        .unwrap();
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nprefix = \"abc\"\n[policy]\nmax_lifetime = 180\n").unwrap();
         let config = complete(|s| {
             s.config = Some(file);
             s.listen = Some("127.0.0.1:2".into());
         });
         let config = config.unwrap();
         assert_eq!(
-            (
-                config.listen.as_str(),
-                config.prefix.as_str(),
-                config.policy.max_lifetime
-            ),
+            (config.listen.as_str(), config.prefix.as_str(), config.policy.max_lifetime),
             ("127.0.0.1:2", "abc", 180)
         );
     }
@@ -299,9 +270,6 @@ mod tests {
         let file = folder.path().join("hallpass.toml");
         std::fs::write(&file, "prefix = \"abc\"\nlisten_on = \"x\"\n").unwrap();
         let sentence = complete(|s| s.config = Some(file)).err().unwrap();
-        assert!(
-            sentence.contains("line 2") && sentence.contains("listen_on"),
-            "{sentence}"
-        );
+        assert!(sentence.contains("line 2") && sentence.contains("listen_on"), "{sentence}");
     }
 }

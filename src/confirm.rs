@@ -67,16 +67,8 @@ pub fn look<T: DeserializeOwned>(
 ) -> Result<T> {
     let row: Option<(String, Stamp, Option<Stamp>)> = confirmations::table
         .find(Digest::of(key).hex())
-        .filter(
-            confirmations::session_id
-                .eq(session)
-                .and(confirmations::action.eq(action.word())),
-        )
-        .select((
-            confirmations::payload,
-            confirmations::created_at,
-            confirmations::used_at,
-        ))
+        .filter(confirmations::session_id.eq(session).and(confirmations::action.eq(action.word())))
+        .select((confirmations::payload, confirmations::created_at, confirmations::used_at))
         .first(conn)
         .optional()?;
     match row {
@@ -94,14 +86,8 @@ pub fn take<T: DeserializeOwned>(tx: &mut Tx<'_>, session: &SessionId, action: A
     let free = confirmations::table
         .find(&digest)
         .filter(confirmations::used_at.is_null())
-        .filter(
-            confirmations::session_id
-                .eq(session)
-                .and(confirmations::action.eq(action.word())),
-        );
-    let taken = diesel::update(free)
-        .set(confirmations::used_at.eq(tx.now))
-        .execute(tx.conn)?;
+        .filter(confirmations::session_id.eq(session).and(confirmations::action.eq(action.word())));
+    let taken = diesel::update(free).set(confirmations::used_at.eq(tx.now)).execute(tx.conn)?;
     if taken == 0 {
         // Says which of the reasons it was.
         return look::<T>(tx.conn, tx.now, session, action, key).and(Err(Error::Replayed(Replay::TooOld)));
@@ -114,9 +100,7 @@ pub fn take<T: DeserializeOwned>(tx: &mut Tx<'_>, session: &SessionId, action: A
         return Err(Error::Replayed(Replay::TooOld));
     }
     // What was confirmed is in the audit log now; the form need not stay.
-    diesel::update(confirmations::table.find(&digest))
-        .set(confirmations::payload.eq(""))
-        .execute(tx.conn)?;
+    diesel::update(confirmations::table.find(&digest)).set(confirmations::payload.eq("")).execute(tx.conn)?;
     serde_json::from_str(&payload).map_err(Error::internal)
 }
 

@@ -99,10 +99,7 @@ pub struct Db {
 impl Db {
     /// Opens and migrates. The error is one sentence for the person who starts the program.
     pub fn open(place: &Place, readers: u32) -> Result<Db, String> {
-        let opener = |read_only| Opener {
-            place: place.clone(),
-            read_only,
-        };
+        let opener = |read_only| Opener { place: place.clone(), read_only };
         // Once by hand: the pool would try again and again before it told of a wrong password.
         let mut first = opener(false).connect().map_err(|cause| cannot_open(place, &cause))?;
         migrate(&mut first)?;
@@ -119,17 +116,9 @@ impl Db {
         match place {
             Place::Postgres(_) => {
                 let both = pool(false, readers)?;
-                Ok(Db {
-                    read: both.clone(),
-                    write: both,
-                    place: place.clone(),
-                })
+                Ok(Db { read: both.clone(), write: both, place: place.clone() })
             }
-            Place::Sqlite(_) => Ok(Db {
-                write: pool(false, 1)?,
-                read: pool(true, readers)?,
-                place: place.clone(),
-            }),
+            Place::Sqlite(_) => Ok(Db { write: pool(false, 1)?, read: pool(true, readers)?, place: place.clone() }),
         }
     }
 
@@ -177,21 +166,15 @@ fn migrate(conn: &mut Conn) -> Result<(), String> {
     match conn {
         Conn::Postgres(postgres) => {
             // Two processes that start at once take turns. The number is ours alone: "hallpass" in ASCII.
-            postgres
-                .batch_execute("SELECT pg_advisory_lock(7521901715446657907)")
-                .map_err(|e| failed(e.into()))?;
+            postgres.batch_execute("SELECT pg_advisory_lock(7521901715446657907)").map_err(|e| failed(e.into()))?;
             let done = bring_up(postgres).map_err(failed);
-            postgres
-                .batch_execute("SELECT pg_advisory_unlock(7521901715446657907)")
-                .map_err(|e| failed(e.into()))?;
+            postgres.batch_execute("SELECT pg_advisory_unlock(7521901715446657907)").map_err(|e| failed(e.into()))?;
             done?
         }
         Conn::Sqlite(sqlite) => bring_up(sqlite).map_err(failed)?,
     }
     .map_or(Ok(()), |unknown| {
-        Err(format!(
-            "The database was written by a newer Hallpass (it has the migration {unknown}). Use that one."
-        ))
+        Err(format!("The database was written by a newer Hallpass (it has the migration {unknown}). Use that one."))
     })
 }
 
@@ -203,16 +186,10 @@ where
     EmbeddedMigrations: diesel::migration::MigrationSource<DB>,
 {
     use diesel::migration::MigrationSource;
-    let known: Vec<String> = MigrationSource::<DB>::migrations(&MIGRATIONS)?
-        .iter()
-        .map(|m| m.name().version().to_string())
-        .collect();
+    let known: Vec<String> =
+        MigrationSource::<DB>::migrations(&MIGRATIONS)?.iter().map(|m| m.name().version().to_string()).collect();
     let applied = conn.applied_migrations()?;
-    if let Some(newer) = applied
-        .iter()
-        .map(ToString::to_string)
-        .find(|version| !known.contains(version))
-    {
+    if let Some(newer) = applied.iter().map(ToString::to_string).find(|version| !known.contains(version)) {
         return Ok(Some(newer));
     }
     conn.run_pending_migrations(MIGRATIONS)?;

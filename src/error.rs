@@ -53,10 +53,7 @@ pub enum Replay {
 
 impl Error {
     pub fn invalid(field: &'static str, sentence: impl Into<String>) -> Error {
-        Error::Invalid(vec![Problem {
-            field,
-            sentence: sentence.into(),
-        }])
+        Error::Invalid(vec![Problem { field, sentence: sentence.into() }])
     }
 
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -75,26 +75,14 @@ impl ResponseError for Error {
         if let Some(seconds) = retry_after(self) {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        let problems = if let Error::Invalid(problems) = self {
-            problems.clone()
-        } else {
-            Vec::new()
-        };
+        let problems = if let Error::Invalid(problems) = self { problems.clone() } else { Vec::new() };
         let members = match problems.is_empty() {
             true => serde_json::json!({}),
             false => serde_json::json!({ "errors": problems }),
         };
         let mut answer = problem(answer, status, &self.to_string(), members);
-        let cause = if let Error::Internal(cause) = self {
-            Some(cause.to_string())
-        } else {
-            None
-        };
-        answer.extensions_mut().insert(Fault {
-            sentence: self.to_string(),
-            problems,
-            cause,
-        });
+        let cause = if let Error::Internal(cause) = self { Some(cause.to_string()) } else { None };
+        answer.extensions_mut().insert(Fault { sentence: self.to_string(), problems, cause });
         answer
     }
 }
@@ -128,11 +116,7 @@ pub fn peer(request: &HttpRequest) -> Option<IpAddr> {
 /// Where a person's request came from, for sessions and the audit log.
 pub fn origin(request: &HttpRequest, config: &Config) -> Origin {
     let address = client(request.headers(), peer(request), config).or_else(|| peer(request));
-    let agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Origin {
         ip: address.map(|address| address.to_string()).unwrap_or_default(),
         agent: agent.chars().take(300).collect(),
@@ -157,20 +141,14 @@ mod tests {
     use actix_web::http::header::{HeaderName, HeaderValue};
 
     fn config() -> Config {
-        let settings = crate::config::Settings {
-            config: Some("/dev/null".into()),
-            ..Default::default()
-        };
+        let settings = crate::config::Settings { config: Some("/dev/null".into()), ..Default::default() };
         settings.complete().unwrap()
     }
 
     fn client_of(peer: &str, forwarded: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(
-                HeaderName::from_static("x-forwarded-for"),
-                HeaderValue::from_str(value).unwrap(),
-            );
+            headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
         }
         client(&headers, Some(peer.parse().unwrap()), &config()).map(|address| address.to_string())
     }
@@ -183,14 +161,8 @@ mod tests {
 
     #[test]
     fn what_a_client_put_before_the_proxy_s_own_entry_does_not_count() {
-        assert_eq!(
-            client_of("127.0.0.1", &["10.9.9.9, 203.0.113.9"]).as_deref(),
-            Some("203.0.113.9")
-        );
-        assert_eq!(
-            client_of("127.0.0.1", &["10.9.9.9", "203.0.113.9, 127.0.0.1"]).as_deref(),
-            Some("203.0.113.9")
-        );
+        assert_eq!(client_of("127.0.0.1", &["10.9.9.9, 203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(client_of("127.0.0.1", &["10.9.9.9", "203.0.113.9, 127.0.0.1"]).as_deref(), Some("203.0.113.9"));
     }
 
     #[test]

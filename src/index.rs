@@ -167,22 +167,10 @@ impl Index {
                 expires_at: facts.expires_at,
             });
             for (digest, ends_at) in facts.values {
-                values.insert(
-                    *digest.bytes(),
-                    Arc::new(Value {
-                        token: token.clone(),
-                        ends_at,
-                    }),
-                );
+                values.insert(*digest.bytes(), Arc::new(Value { token: token.clone(), ends_at }));
             }
         }
-        known.insert(
-            facts.id,
-            Known {
-                version: facts.version,
-                digests: live,
-            },
-        );
+        known.insert(facts.id, Known { version: facts.version, digests: live });
     }
 
     /// An account not heard of yet is a disabled one.
@@ -199,9 +187,7 @@ impl Index {
                 role: Role::Viewer,
                 enabled: false,
             };
-            Arc::new(Account {
-                state: RwLock::new(state),
-            })
+            Arc::new(Account { state: RwLock::new(state) })
         };
         accounts.entry(id.clone()).or_insert_with(unheard).clone()
     }
@@ -247,18 +233,13 @@ mod tests {
     fn with(facts: Vec<TokenFacts>) -> Index {
         let index = Index::default();
         index.learn_account(account(1, true));
-        facts
-            .into_iter()
-            .for_each(|facts| index.learn_token(facts, &Symbols::default()));
+        facts.into_iter().for_each(|facts| index.learn_token(facts, &Symbols::default()));
         index
     }
 
     #[test]
     fn an_older_fact_that_comes_late_does_not_revive_a_removed_token() {
-        let removed = TokenFacts {
-            removed: true,
-            ..token(3)
-        };
+        let removed = TokenFacts { removed: true, ..token(3) };
         let index = with(vec![token(1), removed, token(2)]);
         assert!(index.find(&Digest::of("one")).is_none());
         assert!(index.is_empty());
@@ -266,20 +247,12 @@ mod tests {
 
     #[test]
     fn after_regenerating_the_former_value_is_found_only_as_long_as_it_is_listed() {
-        let both = TokenFacts {
-            values: vec![(Digest::of("two"), None), (Digest::of("one"), Some(at(10)))],
-            ..token(2)
-        };
+        let both =
+            TokenFacts { values: vec![(Digest::of("two"), None), (Digest::of("one"), Some(at(10)))], ..token(2) };
         let index = with(vec![token(1), both]);
         let former = index.find(&Digest::of("one")).unwrap();
         assert!(former.is_alive(at(9)) && !former.is_alive(at(10)));
-        index.learn_token(
-            TokenFacts {
-                values: vec![(Digest::of("two"), None)],
-                ..token(3)
-            },
-            &Symbols::default(),
-        );
+        index.learn_token(TokenFacts { values: vec![(Digest::of("two"), None)], ..token(3) }, &Symbols::default());
         assert!(index.find(&Digest::of("one")).is_none());
         assert!(index.find(&Digest::of("two")).is_some());
     }
@@ -308,10 +281,7 @@ mod tests {
 
     #[test]
     fn a_token_with_an_address_list_that_cannot_be_read_is_not_alive() {
-        let broken = TokenFacts {
-            ip_allow: ["10.0.0.0/33"].iter().collect(),
-            ..token(1)
-        };
+        let broken = TokenFacts { ip_allow: ["10.0.0.0/33"].iter().collect(), ..token(1) };
         let value = with(vec![broken]).find(&Digest::of("one")).unwrap();
         assert!(!value.is_alive(at(0)));
     }

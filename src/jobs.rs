@@ -43,8 +43,7 @@ async fn blocking(app: &Arc<App>, job: &'static str, work: fn(&App) -> Result<()
 }
 
 pub fn flush_usage(app: &App) -> Result<()> {
-    app.usage
-        .flush(|gathered| app.write_now(|tx| usage::save(tx, gathered)))?;
+    app.usage.flush(|gathered| app.write_now(|tx| usage::save(tx, gathered)))?;
     Ok(())
 }
 

@@ -26,6 +26,11 @@ impl Password {
         Self { text }
     }
 
+    /// The same text once more: for the hash that follows a right but cheaply hashed password.
+    pub fn again(&self) -> Self {
+        Self::new(self.text.to_string())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
@@ -122,11 +127,7 @@ pub fn judge(password: &Password, least: usize, context: &[&str]) -> Result<(), 
         return Err(PasswordProblem::TooShort { least, has });
     }
     let judged: Zeroizing<String> = Zeroizing::new(once(&password.text).chars().take(JUDGED).collect());
-    if too_easy(&judged, context) {
-        Err(PasswordProblem::TooEasy)
-    } else {
-        Ok(())
-    }
+    if too_easy(&judged, context) { Err(PasswordProblem::TooEasy) } else { Ok(()) }
 }
 
 /// The part that a text repeats from end to end, or all of it: said again, it is no harder to guess. Before the cut,
@@ -157,20 +158,14 @@ fn known_words(context: &[&str]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for text in context {
         let text: String = text.chars().take(100).collect::<String>().to_lowercase();
-        let parts: Vec<&str> = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|part| part.len() >= 3)
-            .collect();
+        let parts: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() >= 3).collect();
         words.push(parts.concat());
         words.extend(parts.iter().take(8).map(|part| (*part).to_owned()));
         // An e-mail longer than what is judged must match as far as that goes.
         words.push(text.chars().take(JUDGED).collect());
     }
     words.retain(|word| word.chars().count() >= 3);
-    words
-        .into_iter()
-        .chain(PHRASES.iter().map(|phrase| (*phrase).to_owned()))
-        .collect()
+    words.into_iter().chain(PHRASES.iter().map(|phrase| (*phrase).to_owned())).collect()
 }
 
 /// The estimator tries every reading of symbols as letters, and their number multiplies: 20 different symbols cost 74 ms.
@@ -201,12 +196,7 @@ fn joined(text: &str, kept: &str) -> Zeroizing<String> {
         return Zeroizing::new(text.to_owned());
     }
     let inner = text.trim_matches(|c: char| !c.is_alphanumeric());
-    Zeroizing::new(
-        inner
-            .chars()
-            .filter(|c| c.is_alphanumeric() || kept.contains(*c))
-            .collect(),
-    )
+    Zeroizing::new(inner.chars().filter(|c| c.is_alphanumeric() || kept.contains(*c)).collect())
 }
 
 /// Whether three of four characters stand in runs of three or more that follow one line: a key and its neighbours, or
@@ -215,23 +205,14 @@ fn walks(text: &str, strands: usize) -> bool {
     let keys: Vec<char> = text.chars().map(unshifted).collect();
     let in_runs = |line: &Line, first: usize| -> usize {
         let strand: Vec<char> = keys.iter().copied().skip(first).step_by(strands).collect();
-        strand
-            .chunk_by(|a, b| a == b || line.joins(*a, *b))
-            .map(<[char]>::len)
-            .filter(|length| *length >= 3)
-            .sum()
+        strand.chunk_by(|a, b| a == b || line.joins(*a, *b)).map(<[char]>::len).filter(|length| *length >= 3).sum()
     };
-    LINES
-        .iter()
-        .any(|line| 4 * (0..strands).map(|first| in_runs(line, first)).sum::<usize>() >= 3 * keys.len())
+    LINES.iter().any(|line| 4 * (0..strands).map(|first| in_runs(line, first)).sum::<usize>() >= 3 * keys.len())
 }
 
 /// The key of a character on a US keyboard; the shifted digits of other keyboards are close enough.
 fn unshifted(c: char) -> char {
-    let shifted = "!@#$%^&*()"
-        .chars()
-        .zip("1234567890".chars())
-        .find(|(symbol, _)| *symbol == c);
+    let shifted = "!@#$%^&*()".chars().zip("1234567890".chars()).find(|(symbol, _)| *symbol == c);
     shifted.map_or_else(|| c.to_ascii_lowercase(), |(_, digit)| digit)
 }
 

@@ -72,11 +72,7 @@ impl Policy {
 
     /// Days that a token of an account with that role may live.
     pub fn max_days(&self, role: Role) -> u32 {
-        self.max_lifetime_by_role
-            .get(&role)
-            .copied()
-            .unwrap_or(self.max_lifetime)
-            .min(self.max_lifetime)
+        self.max_lifetime_by_role.get(&role).copied().unwrap_or(self.max_lifetime).min(self.max_lifetime)
     }
 
     /// Days that the form proposes to that role.
@@ -109,10 +105,7 @@ mod tests {
 
     #[test]
     fn a_default_lifetime_over_the_greatest_is_refused() {
-        let wrong = Policy {
-            default_lifetime: 400,
-            ..Policy::default()
-        };
+        let wrong = Policy { default_lifetime: 400, ..Policy::default() };
         assert!(wrong.check().unwrap_err().contains("400 days"));
     }
 
@@ -122,11 +115,7 @@ mod tests {
         policy.max_lifetime_by_role.insert(Role::Contributor, 30);
         policy.max_lifetime_by_role.insert(Role::Owner, 1000);
         assert_eq!(
-            (
-                policy.max_days(Role::Contributor),
-                policy.max_days(Role::Owner),
-                policy.max_days(Role::Viewer)
-            ),
+            (policy.max_days(Role::Contributor), policy.max_days(Role::Owner), policy.max_days(Role::Viewer)),
             (30, 365, 365)
         );
         assert_eq!(policy.default_days(Role::Contributor), 30);

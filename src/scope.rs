@@ -52,17 +52,11 @@ impl<'a> Scope<'a> {
 }
 
 fn is_word(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 fn is_method(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'))
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'))
 }
 
 /// Whether every right in `inner` is in `outer` too: what a token may hand on, and whether an edit narrows.
@@ -90,11 +84,7 @@ impl Symbols {
 
     pub fn set(&self, scopes: &Lines) -> ScopeSet {
         let mut bits: Vec<u64> = Vec::new();
-        for number in scopes
-            .iter()
-            .filter(|text| Scope::parse(text).is_some())
-            .map(|text| self.number(text))
-        {
+        for number in scopes.iter().filter(|text| Scope::parse(text).is_some()).map(|text| self.number(text)) {
             let word = number as usize / 64;
             if bits.len() <= word {
                 bits.resize(word + 1, 0);
@@ -149,9 +139,7 @@ impl ScopeSet {
     }
 
     fn holds(&self, number: u32) -> bool {
-        self.0
-            .get(number as usize / 64)
-            .is_some_and(|word| word >> (number % 64) & 1 == 1)
+        self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 }
 
@@ -195,12 +183,9 @@ mod tests {
     #[test]
     fn a_scope_allows_its_method_and_nothing_beside_it() {
         assert_eq!(grant("pdns/zones:list", "pdns", "zones", "list"), Some(Grant::ByName));
-        for (api, service, method) in [
-            ("pdns", "zones", "lis"),
-            ("pdns", "zone", "list"),
-            ("other", "zones", "list"),
-            ("pdns", "zones", "List"),
-        ] {
+        for (api, service, method) in
+            [("pdns", "zones", "lis"), ("pdns", "zone", "list"), ("other", "zones", "list"), ("pdns", "zones", "List")]
+        {
             assert_eq!(grant("pdns/zones:list", api, service, method), None);
         }
     }
@@ -217,10 +202,7 @@ mod tests {
     #[test]
     fn the_star_does_not_reach_hallpass_itself() {
         assert_eq!(grant("*", OWN_API, "tokens", "generate"), None);
-        assert_eq!(
-            grant("hallpass/tokens:*", OWN_API, "tokens", "generate"),
-            Some(Grant::ByWildcard)
-        );
+        assert_eq!(grant("hallpass/tokens:*", OWN_API, "tokens", "generate"), Some(Grant::ByWildcard));
         assert!(!is_within(&lines("hallpass/tokens:*"), &lines("*")));
     }
 
@@ -244,14 +226,8 @@ mod tests {
 
     #[test]
     fn one_list_is_within_another_only_as_a_whole() {
-        assert!(is_within(
-            &lines("pdns/zones:list pdns/zones:read"),
-            &lines("pdns/zones:*")
-        ));
-        assert!(!is_within(
-            &lines("pdns/zones:list pdns/records:read"),
-            &lines("pdns/zones:*")
-        ));
+        assert!(is_within(&lines("pdns/zones:list pdns/zones:read"), &lines("pdns/zones:*")));
+        assert!(!is_within(&lines("pdns/zones:list pdns/records:read"), &lines("pdns/zones:*")));
         assert!(!is_within(&lines("pdns/zones:*"), &lines("pdns/zones:list")));
         assert!(!is_within(&lines("*"), &lines("pdns/*")));
         assert!(is_within(&lines(""), &lines("")));

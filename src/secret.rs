@@ -15,7 +15,9 @@ const START: usize = 8;
 
 /// Where random bytes come from: the operating system, or a test.
 #[derive(Clone)]
-pub struct Random(std::sync::Arc<dyn Fn(&mut [u8]) -> Result<(), String> + Send + Sync>);
+pub struct Random(std::sync::Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) -> Result<(), String> + Send + Sync;
 
 impl Random {
     pub fn new(fill: impl Fn(&mut [u8]) -> Result<(), String> + Send + Sync + 'static) -> Random {
@@ -58,9 +60,7 @@ impl Secret {
     /// A new value. `prefix` is the setting's word without the `_`.
     pub fn generate(prefix: &str, random: &Random) -> Result<Secret> {
         let body = random.base62(RANDOM_CHARACTERS)?;
-        let mut text = Zeroizing::new(String::with_capacity(
-            prefix.len() + 1 + RANDOM_CHARACTERS + CHECK_CHARACTERS,
-        ));
+        let mut text = Zeroizing::new(String::with_capacity(prefix.len() + 1 + RANDOM_CHARACTERS + CHECK_CHARACTERS));
         text.push_str(prefix);
         text.push('_');
         text.push_str(&body);
@@ -152,8 +152,7 @@ fn is_well_formed(text: &str, prefix: &str) -> bool {
     if body.len() != RANDOM_CHARACTERS + CHECK_CHARACTERS || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return false;
     }
-    text.split_at_checked(text.len() - CHECK_CHARACTERS)
-        .is_some_and(|(before, check)| checksum(before) == check)
+    text.split_at_checked(text.len() - CHECK_CHARACTERS).is_some_and(|(before, check)| checksum(before) == check)
 }
 
 /// CRC-32 (ISO-HDLC) as six base62 characters, most significant first.
@@ -201,15 +200,8 @@ mod tests {
     fn what_is_too_short_too_long_or_not_ascii_is_no_value() {
         let value = Secret::generate("hp", &counting()).unwrap();
         let text = value.reveal();
-        for wrong in [
-            "",
-            "hp_",
-            &text[..44],
-            &format!("{text}a"),
-            &text.replace("hp_", "xx_"),
-            "hp_é",
-            &"ü".repeat(30),
-        ] {
+        for wrong in ["", "hp_", &text[..44], &format!("{text}a"), &text.replace("hp_", "xx_"), "hp_é", &"ü".repeat(30)]
+        {
             assert!(Digest::of_value(wrong, "hp").is_none(), "{wrong}");
         }
     }

@@ -86,11 +86,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
     .listen(listener)
     .map_err(|cause| format!("Hallpass cannot listen on {address}: {}.", plain(&cause)))?
     .run();
-    Ok(Bound {
-        server,
-        address,
-        setup_code: shown,
-    })
+    Ok(Bound { server, address, setup_code: shown })
 }
 
 fn plain(cause: &std::io::Error) -> String {
@@ -116,15 +112,10 @@ async fn healthz() -> HttpResponse {
 
 /// The database answers and what verification knows is fresh.
 async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>) -> HttpResponse {
-    let answers = app
-        .read(|conn| Ok(crate::schema::sequence::table.count().get_result::<i64>(conn)?))
-        .await
-        .is_ok();
+    let answers = app.read(|conn| Ok(crate::schema::sequence::table.count().get_result::<i64>(conn)?)).await.is_ok();
     match answers && app.is_fresh(app.now(), config.max_staleness) {
         true => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        false => HttpResponse::ServiceUnavailable()
-            .content_type("text/plain")
-            .body("not ready\n"),
+        false => HttpResponse::ServiceUnavailable().content_type("text/plain").body("not ready\n"),
     }
 }
 
@@ -139,9 +130,7 @@ async fn surround(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let started = Instant::now();
-    let has_tls = request
-        .app_data::<web::Data<Config>>()
-        .is_some_and(|config| config.has_tls());
+    let has_tls = request.app_data::<web::Data<Config>>().is_some_and(|config| config.has_tls());
     let method = request.method().clone();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -155,18 +144,8 @@ async fn surround(
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
     let status = answer.status().as_u16();
-    let cause = answer
-        .response()
-        .extensions()
-        .get::<Fault>()
-        .and_then(|fault| fault.cause.clone());
-    let cause = cause.or_else(|| {
-        answer
-            .response()
-            .error()
-            .filter(|_| status >= 500)
-            .map(ToString::to_string)
-    });
+    let cause = answer.response().extensions().get::<Fault>().and_then(|fault| fault.cause.clone());
+    let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
     let milliseconds = started.elapsed().as_millis() as u64;
     match cause {
         Some(cause) => tracing::error!(%method, route, status, milliseconds, request = id, cause, "request"),
@@ -180,9 +159,7 @@ async fn surround(
 struct RequestId(String);
 
 fn request_id(request: &ServiceRequest) -> String {
-    let random = request
-        .app_data::<web::Data<Arc<App>>>()
-        .and_then(|app| app.random.base62(10).ok());
+    let random = request.app_data::<web::Data<Arc<App>>>().and_then(|app| app.random.base62(10).ok());
     random.map(|text| text.to_string()).unwrap_or_default()
 }
 
@@ -197,10 +174,8 @@ async fn error_pages(
     };
     let status = answer.status();
     let fault = answer.response().extensions().get::<Fault>().cloned();
-    let is_page = answer
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_page =
+        answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if !(status.is_client_error() || status.is_server_error()) || is_page {
         return Ok(answer);
     }
@@ -221,17 +196,18 @@ async fn error_pages(
 
 /// To the sign-in page, and from there back to the page that was asked for.
 fn to_sign_in(request: &HttpRequest) -> HttpResponse {
-    let path = request
-        .uri()
-        .path_and_query()
-        .filter(|_| request.method() == Method::GET);
+    let path = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
     let back = path.map(ToString::to_string);
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("why", "ended");
+    let config = request.app_data::<web::Data<Config>>();
+    if config.is_some_and(|config| request.cookie(session_store::cookie_name(config)).is_some()) {
+        query.append_pair("why", "ended");
+    }
     if let Some(back) = back.filter(|back| back != "/") {
         query.append_pair("next", &back);
     }
-    let to = format!("/login?{}", query.finish());
+    let query = query.finish();
+    let to = if query.is_empty() { "/login".to_owned() } else { format!("/login?{query}") };
     let mut answer = match request.headers().contains_key("hx-request") {
         true => HttpResponse::Unauthorized(),
         false => HttpResponse::SeeOther(),
@@ -259,11 +235,8 @@ async fn error_page(request: &HttpRequest, status: StatusCode, fault: Option<&Fa
     };
     let me = signed_in(request).await.ok();
     let frame = Frame::read(request)?;
-    let (back, label) = if me.is_some() {
-        ("/settings/tokens", "Go to access tokens")
-    } else {
-        ("/", "Go to the start")
-    };
+    let (back, label) =
+        if me.is_some() { ("/settings/tokens", "Go to access tokens") } else { ("/", "Go to the start") };
     let mut page = ErrorPage::new(frame.shell("", "", me.as_ref())?, problem, back, label);
     if let Some(fault) =
         fault.filter(|_| !matches!(problem, Problem::OldForm | Problem::ForeignOrigin | Problem::Missing))
@@ -271,11 +244,7 @@ async fn error_page(request: &HttpRequest, status: StatusCode, fault: Option<&Fa
         page.text = fault.sentence.clone();
     }
     if status.is_server_error() {
-        page.reference = request
-            .extensions()
-            .get::<RequestId>()
-            .map(|id| id.0.clone())
-            .unwrap_or_default();
+        page.reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     }
     frame.page(status, &page)
 }

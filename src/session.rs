@@ -72,14 +72,7 @@ pub fn start(tx: &mut Tx<'_>, account: &Account, origin: Origin) -> Result<Sessi
     diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
     let actor = actor(account, &session.id, origin);
     let subject = Subject::session(&session.id);
-    audit::record(
-        tx,
-        &actor,
-        "session.sign_in",
-        subject,
-        Some(&account.id),
-        serde_json::json!({}),
-    )?;
+    audit::record(tx, &actor, "session.sign_in", subject, Some(&account.id), serde_json::json!({}))?;
     Ok(session)
 }
 
@@ -87,26 +80,11 @@ pub fn start(tx: &mut Tx<'_>, account: &Account, origin: Origin) -> Result<Sessi
 /// owner: the time that it takes must not tell the two apart.
 fn refused(tx: &mut Tx<'_>, email: &str, origin: Origin) -> Result<()> {
     let account = account::by_email(tx.conn, email)?;
-    let actor = Actor {
-        account: None,
-        name: "somebody".into(),
-        via: Via::SignIn,
-        origin,
-        role: Role::Viewer,
-    };
+    let actor = Actor { account: None, name: "somebody".into(), via: Via::SignIn, origin, role: Role::Viewer };
     let nobody = AccountId::from("-");
-    let (id, name) = account
-        .as_ref()
-        .map_or((&nobody, "unknown"), |account| (&account.id, account.name.as_str()));
+    let (id, name) = account.as_ref().map_or((&nobody, "unknown"), |account| (&account.id, account.name.as_str()));
     let owner = account.as_ref().map(|account| &account.id);
-    audit::record(
-        tx,
-        &actor,
-        "session.refuse",
-        Subject::account(id, name),
-        owner,
-        serde_json::json!({}),
-    )
+    audit::record(tx, &actor, "session.refuse", Subject::account(id, name), owner, serde_json::json!({}))
 }
 
 pub fn actor(account: &Account, session: &SessionId, origin: Origin) -> Actor {
@@ -121,10 +99,7 @@ pub fn actor(account: &Account, session: &SessionId, origin: Origin) -> Actor {
 
 /// Gives the row the digest of the key that its cookie carries from now on.
 pub fn bind(tx: &mut Tx<'_>, id: &SessionId, key: Digest) -> Result<()> {
-    Ok(diesel::update(sessions::table.find(id))
-        .set(sessions::digest.eq(key.hex()))
-        .execute(tx.conn)
-        .or_missing()?)
+    diesel::update(sessions::table.find(id)).set(sessions::digest.eq(key.hex())).execute(tx.conn).or_missing()
 }
 
 /// The living session of a key, with its account. A disabled account has none.
@@ -142,10 +117,8 @@ pub fn find(conn: &mut Conn, key: Digest, now: Stamp, policy: &Policy) -> Result
 
 /// The account that a living session belongs to.
 pub fn account_of(conn: &mut Conn, id: &SessionId) -> Result<Option<Account>> {
-    let row = sessions::table
-        .inner_join(accounts::table)
-        .filter(sessions::id.eq(id))
-        .filter(accounts::enabled.eq(true));
+    let row =
+        sessions::table.inner_join(accounts::table).filter(sessions::id.eq(id)).filter(accounts::enabled.eq(true));
     Ok(row.select(Account::as_select()).first(conn).optional()?)
 }
 
@@ -155,9 +128,7 @@ pub fn is_stale(session: &Session, now: Stamp) -> bool {
 }
 
 pub fn touch(tx: &mut Tx<'_>, id: &SessionId) -> Result<()> {
-    diesel::update(sessions::table.find(id))
-        .set(sessions::seen_at.eq(tx.now))
-        .execute(tx.conn)?;
+    diesel::update(sessions::table.find(id)).set(sessions::seen_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
 }
 
@@ -170,14 +141,7 @@ pub fn end(tx: &mut Tx<'_>, key: Digest) -> Result<()> {
 /// Signs out, by the person's own wish.
 pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, id: &SessionId) -> Result<()> {
     diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
-    audit::record(
-        tx,
-        actor,
-        "session.sign_out",
-        Subject::session(id),
-        actor.account.as_ref(),
-        serde_json::json!({}),
-    )
+    audit::record(tx, actor, "session.sign_out", Subject::session(id), actor.account.as_ref(), serde_json::json!({}))
 }
 
 /// Rows that no request can use any more.

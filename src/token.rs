@@ -127,16 +127,7 @@ impl TokenDraft {
             (Some(name), Some(description), Some(expires_at), Some(allow), Some(ip_allow), Some(rate_per_minute))
                 if problems.is_empty() =>
             {
-                Ok(NewToken {
-                    name,
-                    description,
-                    expires_at,
-                    access_set,
-                    scopes,
-                    allow,
-                    ip_allow,
-                    rate_per_minute,
-                })
+                Ok(NewToken { name, description, expires_at, access_set, scopes, allow, ip_allow, rate_per_minute })
             }
             _ => Err(Error::Invalid(problems)),
         }
@@ -161,29 +152,17 @@ impl TokenDraft {
             let set = limits.catalogue.set(slug).filter(|set| limits.role >= set.least_role);
             let set = set.ok_or_else(|| format!("There is no access set “{slug}”. Choose one of those below."))?;
             if set.scopes.is_empty() {
-                return Err(format!(
-                    "The access set “{}” holds no method yet. Choose another, or Custom.",
-                    set.name
-                ));
+                return Err(format!("The access set “{}” holds no method yet. Choose another, or Custom.", set.name));
             }
             return Ok((Some(slug.clone()), set.scopes.clone()));
         }
         let mut scopes = BTreeSet::new();
-        for typed in self
-            .scopes
-            .iter()
-            .map(|typed| typed.trim())
-            .filter(|typed| !typed.is_empty())
-        {
+        for typed in self.scopes.iter().map(|typed| typed.trim()).filter(|typed| !typed.is_empty()) {
             let full = limits.catalogue.resolve(typed)?;
             if let Some(Scope::Method(api, service, name)) = Scope::parse(&full) {
                 let method = limits.catalogue.api(api).and_then(|api| api.method(service, name));
                 if let Some(method) = method.filter(|method| method.least_role > limits.role) {
-                    return Err(format!(
-                        "{} needs the role {}.",
-                        method.short(),
-                        wording(method.least_role)
-                    ));
+                    return Err(format!("{} needs the role {}.", method.short(), wording(method.least_role)));
                 }
             }
             scopes.insert(full);
@@ -196,9 +175,7 @@ impl TokenDraft {
 }
 
 fn keep<T>(problems: &mut Vec<Problem>, field: &'static str, checked: Result<T, String>) -> Option<T> {
-    checked
-        .map_err(|sentence| problems.push(Problem { field, sentence }))
-        .ok()
+    checked.map_err(|sentence| problems.push(Problem { field, sentence })).ok()
 }
 
 /// Control characters, and those that turn or hide the text around them.
@@ -210,9 +187,9 @@ fn is_unprintable(c: char) -> bool {
 fn check_description(typed: &str) -> Result<String, String> {
     let description = typed.trim();
     match description.chars().count() {
-        n if n > DESCRIPTION_MOST => Err(format!(
-            "A description has up to {DESCRIPTION_MOST} characters; this has {n}."
-        )),
+        n if n > DESCRIPTION_MOST => {
+            Err(format!("A description has up to {DESCRIPTION_MOST} characters; this has {n}."))
+        }
         _ if description.chars().any(is_unprintable) => Err("A description cannot hold control characters.".into()),
         _ => Ok(description.to_owned()),
     }
@@ -235,10 +212,7 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
         return Err("That day is in the past. Choose today or a later day.".into());
     }
     if day > when::in_days(now, most, limits.zone) {
-        return Err(format!(
-            "The policy allows up to {}. Choose an earlier day.",
-            when::span_of(most)
-        ));
+        return Err(format!("The policy allows up to {}. Choose an earlier day.", when::span_of(most)));
     }
     Ok(Some(when::end_of_day(day, limits.zone).into()))
 }
@@ -263,9 +237,7 @@ fn check_addresses(typed: &[String]) -> Result<Lines, String> {
     let entries = typed.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
     let checked = entries.map(|line| match parse_net(line) {
         Some(_) => Ok(line.to_owned()),
-        None => Err(format!(
-            "“{line}” is not an address or network, such as 10.4.0.17 or 2001:db8::/32."
-        )),
+        None => Err(format!("“{line}” is not an address or network, such as 10.4.0.17 or 2001:db8::/32.")),
     });
     let checked: Vec<String> = checked.collect::<Result<_, String>>()?;
     match checked.len() {
@@ -286,12 +258,8 @@ fn check_rate(typed: &str) -> Result<Option<u32>, String> {
 
 /// Whether a name is free among the owner's tokens that are not removed: said at the form, held by a unique index.
 pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str) -> Result<()> {
-    let same = tokens::table.filter(
-        tokens::owner_id
-            .eq(owner)
-            .and(tokens::name.eq(name))
-            .and(tokens::removed_at.is_null()),
-    );
+    let same =
+        tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::name.eq(name)).and(tokens::removed_at.is_null()));
     match same.count().get_result::<i64>(conn)? {
         0 => Ok(()),
         _ => Err(Error::invalid("name", NAME_TAKEN)),
@@ -300,10 +268,7 @@ pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str) -> Result<()> 
 
 /// How many tokens of an account count against the policy's limit.
 pub fn count_of(conn: &mut Conn, owner: &AccountId) -> Result<i64> {
-    Ok(tokens::table
-        .filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()))
-        .count()
-        .get_result(conn)?)
+    Ok(tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null())).count().get_result(conn)?)
 }
 
 /// Makes the token and its first value; the answer is the only place where that value ever is.
@@ -328,20 +293,14 @@ pub fn generate(
         ));
     }
     if new.expires_at.is_some_and(|end| end <= tx.now) {
-        return Err(Error::invalid(
-            "expires_at",
-            "That moment has passed meanwhile. Choose a later day.",
-        ));
+        return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
         kind: TokenKind::Personal,
         owner_id: owner.id.clone(),
-        created_by: actor
-            .account
-            .as_ref()
-            .map_or_else(|| actor.name.clone(), ToString::to_string),
+        created_by: actor.account.as_ref().map_or_else(|| actor.name.clone(), ToString::to_string),
         folded: fold(&new.name, &new.description),
         name: new.name,
         description: new.description,
@@ -356,10 +315,7 @@ pub fn generate(
         removed_at: None,
         version,
     };
-    diesel::insert_into(tokens::table)
-        .values(&token)
-        .execute(tx.conn)
-        .or_taken("name", NAME_TAKEN)?;
+    diesel::insert_into(tokens::table).values(&token).execute(tx.conn).or_taken("name", NAME_TAKEN)?;
     let generation = Generation {
         token_id: token.id.clone(),
         number: 1,
@@ -368,21 +324,12 @@ pub fn generate(
         created_at: tx.now,
         ends_at: None,
     };
-    diesel::insert_into(generations::table)
-        .values(&generation)
-        .execute(tx.conn)?;
+    diesel::insert_into(generations::table).values(&generation).execute(tx.conn)?;
     let detail = serde_json::json!({
         "starts_with": generation.starts_with, "scopes": token.scopes, "access_set": token.access_set, "allow": token.allow,
         "ip_allow": token.ip_allow, "rate_per_minute": token.rate_per_minute, "expires_at": token.expires_at,
     });
-    audit::record(
-        tx,
-        actor,
-        "token.generate",
-        Subject::token(&token.id, &token.name),
-        Some(&owner.id),
-        detail,
-    )?;
+    audit::record(tx, actor, "token.generate", Subject::token(&token.id, &token.name), Some(&owner.id), detail)?;
     tx.changed(Change::Token(facts(&token, &[generation], tx.now)));
     Ok((token, value))
 }
@@ -420,14 +367,7 @@ pub fn remove(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Str
             .execute(tx.conn)
             .or_missing()?;
         let detail = serde_json::json!({ "scopes": token.scopes, "expires_at": token.expires_at });
-        audit::record(
-            tx,
-            actor,
-            "token.remove",
-            Subject::token(id, &token.name),
-            Some(&token.owner_id),
-            detail,
-        )?;
+        audit::record(tx, actor, "token.remove", Subject::token(id, &token.name), Some(&token.owner_id), detail)?;
         tx.changed(Change::Token(facts(&token, &[], tx.now)));
         names.push(token.name);
     }
@@ -449,9 +389,7 @@ pub fn status(token: &Token, grace_until: Option<Stamp>, frozen: bool, now: Stam
 
 /// Living tokens whose scopes name one of the methods outright or by a wildcard of its service: what an import touches.
 pub fn touched_by(conn: &mut Conn, api: &str, methods: &[String]) -> Result<Vec<Token>> {
-    let living = tokens::table
-        .filter(tokens::removed_at.is_null())
-        .select(Token::as_select());
+    let living = tokens::table.filter(tokens::removed_at.is_null()).select(Token::as_select());
     let mut touched = Vec::new();
     for token in living.load_iter(conn)? {
         let token: Token = token?;
@@ -460,11 +398,7 @@ pub fn touched_by(conn: &mut Conn, api: &str, methods: &[String]) -> Result<Vec<
             let Some(method) = Scope::parse(&full) else {
                 return false;
             };
-            token
-                .scopes
-                .iter()
-                .filter_map(Scope::parse)
-                .any(|scope| scope.covers(&method))
+            token.scopes.iter().filter_map(Scope::parse).any(|scope| scope.covers(&method))
         });
         if names_one {
             touched.push(token);
@@ -480,10 +414,7 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
         .group_by(tokens::access_set)
         .select((tokens::access_set, diesel::dsl::count_star()))
         .load(conn)?;
-    Ok(counted
-        .into_iter()
-        .filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?)))
-        .collect())
+    Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
 }
 
 fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
@@ -500,9 +431,7 @@ fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
         enabled: token.enabled,
         expires_at: token.expires_at,
         removed: token.removed_at.is_some(),
-        values: living
-            .filter_map(|value| Some((Digest::from_hex(&value.digest)?, value.ends_at)))
-            .collect(),
+        values: living.filter_map(|value| Some((Digest::from_hex(&value.digest)?, value.ends_at))).collect(),
     }
 }
 
@@ -518,9 +447,7 @@ pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnM
         let value: Generation = value?;
         by_token.entry(value.token_id.clone()).or_default().push(value);
     }
-    let changed = tokens::table
-        .filter(tokens::version.gt(seen))
-        .select(Token::as_select());
+    let changed = tokens::table.filter(tokens::version.gt(seen)).select(Token::as_select());
     for token in changed.load_iter(conn)? {
         let token: Token = token?;
         learn(facts(&token, by_token.get(&token.id).map_or(&[], Vec::as_slice), now));

@@ -58,14 +58,7 @@ pub struct AccountFacts {
 
 impl<'a> Tx<'a> {
     pub fn new(conn: &'a mut Conn, now: Stamp, policy: &'a Policy, random: &'a Random) -> Tx<'a> {
-        Tx {
-            conn,
-            now,
-            policy,
-            random,
-            version: None,
-            changes: Vec::new(),
-        }
+        Tx { conn, now, policy, random, version: None, changes: Vec::new() }
     }
 
     /// The version of every row that this change touches. It is drawn from one counter row, whose lock is held until the
@@ -87,9 +80,7 @@ impl<'a> Tx<'a> {
         let mut random = [0; 10];
         self.random.fill(&mut random)?;
         let millis = u64::try_from(self.now.millis()).map_err(Error::internal)?;
-        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random)
-            .into_uuid()
-            .into())
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into())
     }
 
     pub fn changed(&mut self, change: Change) {

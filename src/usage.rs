@@ -77,11 +77,7 @@ fn put(conn: &mut Conn, token: &TokenId, last: &Use) -> Result<()> {
                 ))
                 .on_conflict(uses::token_id)
                 .do_update()
-                .set((
-                    uses::used_at.eq(last.at),
-                    uses::ip.eq(&last.ip),
-                    uses::agent.eq(&last.agent),
-                ))
+                .set((uses::used_at.eq(last.at), uses::ip.eq(&last.ip), uses::agent.eq(&last.agent)))
                 .execute($conn)?
         };
     }

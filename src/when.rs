@@ -28,8 +28,7 @@ impl Zone {
     /// At the ends of the calendar, where chrono would panic, UTC.
     fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
         let utc = instant.naive_utc();
-        utc.checked_add_offset(self.0.offset_from_utc_datetime(&utc).fix())
-            .unwrap_or(utc)
+        utc.checked_add_offset(self.0.offset_from_utc_datetime(&utc).fix()).unwrap_or(utc)
     }
 }
 
@@ -103,10 +102,7 @@ impl FromStr for DateStyle {
     type Err = DateStyleProblem;
 
     fn from_str(text: &str) -> Result<Self, DateStyleProblem> {
-        Self::ALL
-            .into_iter()
-            .find(|style| style.as_str() == text)
-            .ok_or_else(|| DateStyleProblem(quoted(text)))
+        Self::ALL.into_iter().find(|style| style.as_str() == text).ok_or_else(|| DateStyleProblem(quoted(text)))
     }
 }
 
@@ -140,15 +136,12 @@ pub fn parse_day(text: &str) -> Result<NaiveDate, DayProblem> {
         _ => return Err(DayProblem::Unreadable(quoted(typed))),
     };
     let year = i32::try_from(year).ok().filter(|year| *year > 0);
-    year.and_then(|year| NaiveDate::from_ymd_opt(year, month, day))
-        .ok_or_else(|| DayProblem::NoSuchDay(quoted(typed)))
+    year.and_then(|year| NaiveDate::from_ymd_opt(year, month, day)).ok_or_else(|| DayProblem::NoSuchDay(quoted(typed)))
 }
 
 /// ASCII digits only: `parse` alone would take a sign.
 fn number(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// The instant from which something no longer works that was to last through `day`: 23:59:59 there, the last one where
@@ -157,20 +150,14 @@ fn number(text: &str) -> Option<u32> {
 /// Of a day that a zone never had (Apia, 2011-12-30) it is the second before the gap.
 pub fn end_of_day(day: NaiveDate, zone: Zone) -> DateTime<Utc> {
     let wanted = day.and_time(LAST_SECOND);
-    latest(wanted, zone)
-        .or_else(|| last_before_gap(wanted, zone))
-        .unwrap_or(wanted.and_utc())
+    latest(wanted, zone).or_else(|| last_before_gap(wanted, zone)).unwrap_or(wanted.and_utc())
 }
 
-/// The last second before the gap that holds `missing`. No zone has skipped more than a day and an hour: first by
-/// minutes to a time that existed, then by seconds within that minute.
+/// The last second before the gap that holds `missing`. Clocks change at whole minutes, and no zone has skipped more than
+/// a day and an hour.
 fn last_before_gap(missing: NaiveDateTime, zone: Zone) -> Option<DateTime<Utc>> {
-    let mut minutes = (1..=26 * 60).filter_map(|n| missing.checked_sub_signed(TimeDelta::minutes(n)));
-    let existing = minutes.find(|local| latest(*local, zone).is_some())?;
-    let mut seconds = (0..60)
-        .rev()
-        .filter_map(|n| existing.checked_add_signed(TimeDelta::seconds(n)));
-    seconds.find_map(|local| latest(local, zone))
+    let mut earlier = (1..=26 * 60).filter_map(|n| missing.checked_sub_signed(TimeDelta::minutes(n)));
+    earlier.find_map(|local| latest(local, zone))
 }
 
 const LAST_SECOND: NaiveTime = match NaiveTime::from_hms_opt(23, 59, 59) {
@@ -179,10 +166,7 @@ const LAST_SECOND: NaiveTime = match NaiveTime::from_hms_opt(23, 59, 59) {
 };
 
 fn latest(local: NaiveDateTime, zone: Zone) -> Option<DateTime<Utc>> {
-    zone.0
-        .from_local_datetime(&local)
-        .latest()
-        .map(|instant| instant.to_utc())
+    zone.0.from_local_datetime(&local).latest().map(|instant| instant.to_utc())
 }
 
 /// The local day of an instant; undoes [`end_of_day`].
@@ -193,9 +177,7 @@ pub fn day_of(instant: DateTime<Utc>, zone: Zone) -> NaiveDate {
 /// The day that is `days` calendar days after today, for the presets of a form. Counted in days, not in hours: a clock
 /// change in between must not move it.
 pub fn in_days(now: DateTime<Utc>, days: u32, zone: Zone) -> NaiveDate {
-    day_of(now, zone)
-        .checked_add_days(Days::new(u64::from(days)))
-        .unwrap_or(NaiveDate::MAX)
+    day_of(now, zone).checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
 }
 
 /// How far off the day of an instant is: `today`, `in 92 days`, `19 days ago`.
@@ -210,20 +192,14 @@ pub fn relative_day(instant: DateTime<Utc>, now: DateTime<Utc>, zone: Zone) -> S
 }
 
 fn days_between(instant: DateTime<Utc>, now: DateTime<Utc>, zone: Zone) -> i64 {
-    day_of(instant, zone)
-        .signed_duration_since(day_of(now, zone))
-        .num_days()
+    day_of(instant, zone).signed_duration_since(day_of(now, zone)).num_days()
 }
 
 /// How long ago something happened: `just now`, `4 min ago`, `2 h ago`, `yesterday`, `3 days ago`, then `18 Nov`, and
 /// `18 Nov 2025` of another year. Another machine's clock may run ahead, so that five minutes of future are `just now`.
 pub fn ago(instant: DateTime<Utc>, now: DateTime<Utc>, zone: Zone) -> String {
     let passed = now.signed_duration_since(instant);
-    match (
-        passed.num_minutes(),
-        passed.num_hours(),
-        -days_between(instant, now, zone),
-    ) {
+    match (passed.num_minutes(), passed.num_hours(), -days_between(instant, now, zone)) {
         (-5..=0, _, _) => "just now".to_owned(),
         (minutes @ 1..60, _, _) => format!("{minutes} min ago"),
         // Late in the evening seen from early in the morning: hours tell more than `yesterday`.
@@ -241,29 +217,17 @@ pub fn date(instant: DateTime<Utc>, zone: Zone, style: DateStyle) -> String {
 
 /// `22 Nov, 10:36`, and of another year than now's `22 Nov 2025, 10:36`.
 pub fn moment(instant: DateTime<Utc>, now: DateTime<Utc>, zone: Zone, style: DateStyle) -> String {
-    format!(
-        "{}, {}",
-        short_day(instant, now, zone, style),
-        zone.local(instant).format("%H:%M")
-    )
+    format!("{}, {}", short_day(instant, now, zone, style), zone.local(instant).format("%H:%M"))
 }
 
 /// `22 Nov, 10:36:12`, for logs.
 pub fn moment_to_the_second(instant: DateTime<Utc>, now: DateTime<Utc>, zone: Zone, style: DateStyle) -> String {
-    format!(
-        "{}, {}",
-        short_day(instant, now, zone, style),
-        zone.local(instant).format("%H:%M:%S")
-    )
+    format!("{}, {}", short_day(instant, now, zone, style), zone.local(instant).format("%H:%M:%S"))
 }
 
 /// `Mon 23 Nov, 10:40`, for an end that is near.
 pub fn moment_with_weekday(instant: DateTime<Utc>, now: DateTime<Utc>, zone: Zone, style: DateStyle) -> String {
-    format!(
-        "{} {}",
-        zone.local(instant).format("%a"),
-        moment(instant, now, zone, style)
-    )
+    format!("{} {}", zone.local(instant).format("%a"), moment(instant, now, zone, style))
 }
 
 /// In words the year is left out while it is this year; in figures it stays, or they would not be a date.
@@ -292,24 +256,14 @@ pub fn expiry_sentence(
     let Some(instant) = expires_at else {
         return "This token will work until somebody removes it. Choose a date unless nobody can rotate it.".to_owned();
     };
-    let stops = if instant > now {
-        "Stops working"
-    } else {
-        "Stopped working"
-    };
+    let stops = if instant > now { "Stops working" } else { "Stopped working" };
     let at = zone.local(instant).format("%A, %-d %B %Y at %H:%M");
-    let zone_words = if zone == Zone::UTC {
-        "UTC".to_owned()
-    } else {
-        format!("{zone} time")
-    };
+    let zone_words = if zone == Zone::UTC { "UTC".to_owned() } else { format!("{zone} time") };
     let distance = match days_between(instant, now, zone) {
         days @ 2.. => format!("{} from now", count(days.unsigned_abs(), "day")),
         _ => relative_day(instant, now, zone),
     };
-    let policy = most_days
-        .map(|days| format!(" The policy allows up to {}.", span_of(days)))
-        .unwrap_or_default();
+    let policy = most_days.map(|days| format!(" The policy allows up to {}.", span_of(days))).unwrap_or_default();
     format!("{stops} on {at}, {zone_words}, {distance}.{policy}")
 }
 
@@ -323,9 +277,7 @@ pub fn span_of(days: u32) -> String {
 
 /// `1 method`, `1,223 methods`, `2 entries`, `2 addresses`; the noun is given in the singular.
 pub fn count(number: u64, noun: &str) -> String {
-    let before_y = noun
-        .strip_suffix('y')
-        .filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    let before_y = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
     let hisses = ["s", "x", "z", "ch", "sh"].iter().any(|end| noun.ends_with(end));
     match (number, before_y) {
         (1, _) => format!("1 {noun}"),

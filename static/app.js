@@ -203,3 +203,6 @@ on('keydown', e => {
   if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey || $('dialog[open]') || e.target.matches('input:not([type=checkbox],[type=radio]),textarea,select')) return;
   const s = $('[data-q]') || $('[data-search]'); if (s) { e.preventDefault(); s.focus(); }
 });
+
+// The browser's time zone, told once at sign-in: without it dates are in UTC until the profile says otherwise.
+for (const field of document.querySelectorAll('[data-zone]')) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || '';

@@ -43,10 +43,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(place: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            sentence: sentence.into(),
-        }
+        Self { place: place.into(), sentence: sentence.into() }
     }
 }
 
@@ -178,10 +175,7 @@ fn dialect(openapi: Option<&str>, swagger: Option<&str>) -> Result<String, Probl
         "openapi" => ["3.0", "3.1", "3.2"].contains(&&*branch),
         _ => ["2.0", "2"].contains(&&*branch),
     };
-    let plain = version.len() <= 20
-        && version
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+    let plain = version.len() <= 20 && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
     if known && plain {
         return Ok(format!("{name} {version}"));
     }
@@ -196,23 +190,15 @@ fn methods<'d>(document: &'d Document, notes: &mut Notes) -> Result<(Vec<Method>
         .paths
         .as_ref()
         .ok_or_else(|| Problem::new("#", "There is no `paths` field, so there is no method to import."))?;
-    let mut gathered = Gathered {
-        document,
-        methods: Vec::new(),
-        calls: Vec::new(),
-        parameters: 0,
-        servers: Vec::new(),
-    };
+    let mut gathered =
+        Gathered { document, methods: Vec::new(), calls: Vec::new(), parameters: 0, servers: Vec::new() };
     for (path, item) in &paths.list {
         let place = format!("#/paths/{}", escaped(prose::beginning(path, 300)));
         if !path.starts_with('/') {
             return Err(Problem::new(place, "A path must begin with `/`."));
         }
         if path.len() > MAX_PATH_BYTES {
-            return Err(Problem::new(
-                place,
-                format!("A path may have at most {MAX_PATH_BYTES} bytes."),
-            ));
+            return Err(Problem::new(place, format!("A path may have at most {MAX_PATH_BYTES} bytes.")));
         }
         gathered.add(path, place, item, notes)?;
     }
@@ -251,9 +237,7 @@ impl<'d, 'a> Gathered<'d, 'a> {
                 self.servers.push(format!("{place}/servers"));
             }
             if layer.additional {
-                notes.push(format!(
-                    "{place}/additionalOperations: only the standard HTTP methods are imported."
-                ));
+                notes.push(format!("{place}/additionalOperations: only the standard HTTP methods are imported."));
             }
         }
         let mut verbs = HashSet::new();
@@ -279,19 +263,11 @@ impl<'d, 'a> Gathered<'d, 'a> {
                     path: path.to_owned(),
                     kind: kind(verb),
                     summary: prose::summary(operation.summary.as_deref(), operation.description.as_deref()),
-                    docs_url: operation
-                        .docs
-                        .as_ref()
-                        .and_then(|docs| web_address(docs.url.as_deref()?)),
+                    docs_url: operation.docs.as_ref().and_then(|docs| web_address(docs.url.as_deref()?)),
                     parameters: parameters(path, &declared),
                     deprecated: operation.deprecated.unwrap_or_default(),
                 });
-                self.calls.push(Call {
-                    tag,
-                    id: operation.id.as_deref(),
-                    http_method: verb,
-                    path,
-                });
+                self.calls.push(Call { tag, id: operation.id.as_deref(), http_method: verb, path });
             }
         }
         Ok(())
@@ -355,10 +331,7 @@ fn parameters(path: &str, declared: &[(&str, Place)]) -> Vec<Parameter> {
     in_path
         .chain(in_query)
         .filter(|parameter| known.insert(*parameter))
-        .map(|(name, place)| Parameter {
-            name: name.to_owned(),
-            place,
-        })
+        .map(|(name, place)| Parameter { name: name.to_owned(), place })
         .collect()
 }
 
@@ -366,19 +339,13 @@ fn parameters(path: &str, declared: &[(&str, Place)]) -> Vec<Parameter> {
 fn name_all(document: &Document, calls: &[Call], methods: &mut [Method], notes: &mut Notes) -> Vec<ServiceEntry> {
     let named = naming::name_all(calls, notes);
     for (method, (service, name)) in methods.iter_mut().zip(named.methods) {
-        method.service = named
-            .services
-            .get(service)
-            .map(|service| service.name.clone())
-            .unwrap_or_default();
+        method.service = named.services.get(service).map(|service| service.name.clone()).unwrap_or_default();
         method.name = name;
     }
     let tags = document.tags.as_ref().map(|list| list.0.as_slice()).unwrap_or_default();
     let mut position = HashMap::new();
     for (at, tag) in tags.iter().enumerate() {
-        position
-            .entry(naming::tag_identity(tag.name.as_deref().unwrap_or_default()))
-            .or_insert(at);
+        position.entry(naming::tag_identity(tag.name.as_deref().unwrap_or_default())).or_insert(at);
     }
     let mut entries: Vec<(usize, ServiceEntry)> = Vec::with_capacity(named.services.len());
     for service in named.services {
@@ -386,11 +353,7 @@ fn name_all(document: &Document, calls: &[Call], methods: &mut [Method], notes: 
         let tag = position.and_then(|at| tags.get(at));
         let title = tag.and_then(|tag| tag.display_name.as_deref()).unwrap_or(service.title);
         let summary = prose::one_line(tag.and_then(|tag| tag.description.as_deref()).unwrap_or_default());
-        let entry = ServiceEntry {
-            name: service.name,
-            title: prose::one_line(title),
-            summary,
-        };
+        let entry = ServiceEntry { name: service.name, title: prose::one_line(title), summary };
         entries.push((position.unwrap_or(usize::MAX), entry));
     }
     entries.sort_by_key(|(position, _)| *position);
@@ -406,17 +369,12 @@ struct Notes {
 
 impl Notes {
     fn push(&mut self, sentence: String) {
-        if self.kept.len() < MAX_NOTES {
-            self.kept.push(sentence)
-        } else {
-            self.left_out += 1
-        }
+        if self.kept.len() < MAX_NOTES { self.kept.push(sentence) } else { self.left_out += 1 }
     }
 
     fn finished(mut self) -> Vec<String> {
         if self.left_out > 0 {
-            self.kept
-                .push(format!("{} more notes of this kind were left out.", self.left_out));
+            self.kept.push(format!("{} more notes of this kind were left out.", self.left_out));
         }
         self.kept
     }

@@ -103,16 +103,11 @@ impl Method {
 
 impl Api {
     pub fn target_options(&self) -> TargetOptions {
-        TargetOptions {
-            trailing_dot: self.options.trailing_dot,
-            utf8_paths: self.options.utf8_paths,
-        }
+        TargetOptions { trailing_dot: self.options.trailing_dot, utf8_paths: self.options.utf8_paths }
     }
 
     pub fn method(&self, service: &str, name: &str) -> Option<&Method> {
-        self.by_name
-            .get(&format!("{service}:{name}"))
-            .and_then(|&nth| self.methods.get(nth))
+        self.by_name.get(&format!("{service}:{name}")).and_then(|&nth| self.methods.get(nth))
     }
 
     pub fn methods_of(&self, service: &Service) -> &[Method] {
@@ -164,10 +159,7 @@ impl Catalogue {
     pub fn api_for_host(&self, host: &str) -> Option<&Arc<Api>> {
         let host = host.to_ascii_lowercase();
         let bare = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-        let mut fitting = self
-            .apis
-            .iter()
-            .filter(|api| api.hosts.iter().any(|of| *of == host || of == bare));
+        let mut fitting = self.apis.iter().filter(|api| api.hosts.iter().any(|of| *of == host || of == bare));
         fitting.next().filter(|_| fitting.next().is_none())
     }
 
@@ -183,22 +175,18 @@ impl Catalogue {
         if prefixed.is_some() {
             return Ok(typed.to_owned());
         }
-        let mut fitting = self
-            .apis
-            .iter()
-            .map(|api| format!("{}/{typed}", api.slug))
-            .filter(|full| {
-                Scope::parse(full)
-                    .is_some_and(|scope| matches!(scope, Scope::Service(..) | Scope::Method(..)) && self.knows(&scope))
-            });
+        let mut fitting = self.apis.iter().map(|api| format!("{}/{typed}", api.slug)).filter(|full| {
+            Scope::parse(full)
+                .is_some_and(|scope| matches!(scope, Scope::Service(..) | Scope::Method(..)) && self.knows(&scope))
+        });
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Ok(only),
-            (Some(one), Some(_)) => Err(format!(
-                "“{typed}” is in more than one API. Put the API in front, as in {one}."
-            )),
-            (None, _) => Err(format!(
-                "There is no method or service “{typed}”. A scope is SERVICE:METHOD, SERVICE:* or *."
-            )),
+            (Some(one), Some(_)) => {
+                Err(format!("“{typed}” is in more than one API. Put the API in front, as in {one}."))
+            }
+            (None, _) => {
+                Err(format!("There is no method or service “{typed}”. A scope is SERVICE:METHOD, SERVICE:* or *."))
+            }
         }
     }
 
@@ -218,9 +206,9 @@ impl Catalogue {
         match *scope {
             Scope::Everything => true,
             Scope::Api(api) => self.api(api).is_some(),
-            Scope::Service(api, service) => self
-                .api(api)
-                .is_some_and(|api| api.services.iter().any(|s| s.name == service)),
+            Scope::Service(api, service) => {
+                self.api(api).is_some_and(|api| api.services.iter().any(|s| s.name == service))
+            }
             Scope::Method(api, service, method) => {
                 self.api(api).is_some_and(|api| api.method(service, method).is_some())
             }
@@ -262,12 +250,7 @@ impl Assembly {
         let services = self.services.into_iter().map(|row| {
             let from = methods.partition_point(|m| m.service < row.name);
             let to = methods.partition_point(|m| m.service <= row.name);
-            Service {
-                name: row.name,
-                title: row.title,
-                summary: row.summary,
-                methods: from..to,
-            }
+            Service { name: row.name, title: row.title, summary: row.summary, methods: from..to }
         });
         let mut services: Vec<Service> = services.collect();
         services.sort_by_key(|service| service.title.to_lowercase());
@@ -284,9 +267,7 @@ impl Assembly {
                 path,
                 greedy: *greedy,
             }),
-            PathOptions {
-                case_insensitive: options.case_insensitive,
-            },
+            PathOptions { case_insensitive: options.case_insensitive },
         );
         let name = |nth: usize| methods.get(nth).map(Method::short).unwrap_or_default();
         let flaws = flaws.iter().map(|flaw| match flaw {
@@ -323,10 +304,7 @@ pub fn effective(options: &ApiOptions, servers: &[description::Server]) -> (Vec<
         true => servers.iter().filter_map(|server| server.host.clone()).collect(),
         false => options.hosts.iter().map(str::to_ascii_lowercase).collect(),
     };
-    let base = options
-        .base_path
-        .clone()
-        .or_else(|| servers.first().map(|server| server.base_path.clone()));
+    let base = options.base_path.clone().or_else(|| servers.first().map(|server| server.base_path.clone()));
     (hosts, base.unwrap_or_default())
 }
 
@@ -334,11 +312,7 @@ fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Sy
     let parameters: Vec<description::Parameter> = serde_json::from_str(&row.parameters).unwrap_or_default();
     let resource = match options.resource_of(&row.service) {
         Some((name, in_query)) => {
-            let place = if in_query {
-                description::Place::Query
-            } else {
-                description::Place::Path
-            };
+            let place = if in_query { description::Place::Query } else { description::Place::Path };
             let has = parameters.iter().any(|p| p.name == name && p.place == place);
             match (has, in_query) {
                 (true, true) => Resource::Query(name.to_owned()),
@@ -371,10 +345,12 @@ pub fn check_slug(slug: &str) -> Result<(), String> {
     if slug == OWN_API {
         return Err("“hallpass” is the name of Hallpass's own API. Choose another short name.".into());
     }
+    // Addresses of pages stand where a short name would.
+    if matches!(slug, "new" | "import") {
+        return Err(format!("“{slug}” cannot be a short name. Choose another."));
+    }
     let fine = (1..=40).contains(&slug.len())
-        && slug
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && slug.starts_with(|c: char| c.is_ascii_alphanumeric());
     match fine {
         true => Ok(()),

@@ -35,10 +35,7 @@ impl ApiOptions {
         let mut problems = Vec::new();
         let mut wrong = |field, sentence| problems.push(Problem { field, sentence });
         for host in self.hosts.iter().filter(|host| !is_host(host)) {
-            wrong(
-                "hosts",
-                format!("“{host}” is not a host name, such as api.example.org or api.example.org:8443."),
-            );
+            wrong("hosts", format!("“{host}” is not a host name, such as api.example.org or api.example.org:8443."));
         }
         if let Some(base) = self.base_path.as_deref().filter(|base| !is_base_path(base)) {
             wrong(
@@ -56,10 +53,7 @@ impl ApiOptions {
                         wrong("kinds", pattern_sentence(pattern.trim()));
                     }
                 }
-                _ => wrong(
-                    "kinds",
-                    format!("“{line}” does not begin with read, write or delete and a space."),
-                ),
+                _ => wrong("kinds", format!("“{line}” does not begin with read, write or delete and a space.")),
             }
         }
         for line in self.least_roles.iter() {
@@ -77,29 +71,18 @@ impl ApiOptions {
                 ),
             }
         }
-        for line in self
-            .resources
-            .iter()
-            .filter(|line| line.split_whitespace().count() != 2)
-        {
-            wrong(
-                "resources",
-                format!("“{line}” is not a service, a space and the name of a parameter."),
-            );
+        for line in self.resources.iter().filter(|line| line.split_whitespace().count() != 2) {
+            wrong("resources", format!("“{line}” is not a service, a space and the name of a parameter."));
         }
         problems
     }
 
     pub fn kind_of(&self, service: &str, method: &str, usual: MethodKind) -> MethodKind {
-        last_fitting(&self.kinds, service, method)
-            .and_then(MethodKind::parse)
-            .unwrap_or(usual)
+        last_fitting(&self.kinds, service, method).and_then(MethodKind::parse).unwrap_or(usual)
     }
 
     pub fn least_role_of(&self, service: &str, method: &str) -> Role {
-        last_fitting(&self.least_roles, service, method)
-            .and_then(Role::parse)
-            .unwrap_or(Role::Viewer)
+        last_fitting(&self.least_roles, service, method).and_then(Role::parse).unwrap_or(Role::Viewer)
     }
 
     pub fn is_greedy(&self, service: &str, method: &str) -> bool {
@@ -108,27 +91,22 @@ impl ApiOptions {
 
     /// The parameter that names a service's resource: `(name, whether it is in the query)`.
     pub fn resource_of(&self, service: &str) -> Option<(&str, bool)> {
-        self.resources
-            .iter()
-            .filter_map(|line| line.split_once(' '))
-            .find(|(of, _)| *of == service)
-            .map(|(_, parameter)| {
+        self.resources.iter().filter_map(|line| line.split_once(' ')).find(|(of, _)| *of == service).map(
+            |(_, parameter)| {
                 let parameter = parameter.trim();
                 match parameter.strip_prefix('?') {
                     Some(name) => (name, true),
                     None => (parameter, false),
                 }
-            })
+            },
+        )
     }
 }
 
 /// The word of the last line whose pattern fits.
 fn last_fitting<'a>(lines: &'a Lines, service: &str, method: &str) -> Option<&'a str> {
     let fitting = lines.iter().filter_map(|line| line.split_once(' '));
-    fitting
-        .filter(|(_, pattern)| fits(pattern.trim(), service, method))
-        .last()
-        .map(|(word, _)| word)
+    fitting.filter(|(_, pattern)| fits(pattern.trim(), service, method)).last().map(|(word, _)| word)
 }
 
 /// `SERVICE:METHOD`, where `*` stands for any run of characters.
@@ -165,8 +143,7 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 fn is_pattern(text: &str) -> bool {
-    text.split_once(':')
-        .is_some_and(|(service, method)| !service.is_empty() && !method.is_empty())
+    text.split_once(':').is_some_and(|(service, method)| !service.is_empty() && !method.is_empty())
         && !text.contains(char::is_whitespace)
 }
 
@@ -221,10 +198,7 @@ mod tests {
     fn the_last_line_that_fits_gives_the_kind() {
         let options = options(|o| o.kinds = ["read *:get*", "delete *:getAndDelete*"].iter().collect());
         assert_eq!(options.kind_of("a", "getList", MethodKind::Write), MethodKind::Read);
-        assert_eq!(
-            options.kind_of("a", "getAndDeleteAll", MethodKind::Write),
-            MethodKind::Delete
-        );
+        assert_eq!(options.kind_of("a", "getAndDeleteAll", MethodKind::Write), MethodKind::Delete);
         assert_eq!(options.kind_of("a", "stop", MethodKind::Write), MethodKind::Write);
     }
 
@@ -254,13 +228,7 @@ mod tests {
             o.resources = ["zones"].iter().collect();
         });
         let fields: Vec<_> = wrong.check().iter().map(|problem| problem.field).collect();
-        assert_eq!(
-            fields,
-            ["hosts", "base_path", "greedy", "kinds", "least_roles", "resources"]
-        );
-        assert_eq!(
-            options(|o| o.hosts = ["api.example.org:8443"].iter().collect()).check(),
-            []
-        );
+        assert_eq!(fields, ["hosts", "base_path", "greedy", "kinds", "least_roles", "resources"]);
+        assert_eq!(options(|o| o.hosts = ["api.example.org:8443"].iter().collect()).check(), []);
     }
 }

@@ -103,15 +103,8 @@ type Routes = BTreeMap<Box<str>, Vec<(usize, Pattern)>>;
 impl Paths {
     /// Flaws come in the order of ids.
     pub fn build<'a>(templates: impl IntoIterator<Item = Template<'a>>, options: PathOptions) -> (Paths, Vec<Flaw>) {
-        let case = if options.case_insensitive {
-            Case::Ignored
-        } else {
-            Case::Exact
-        };
-        let mut paths = Paths {
-            root: Node::default(),
-            case,
-        };
+        let case = if options.case_insensitive { Case::Ignored } else { Case::Exact };
+        let mut paths = Paths { root: Node::default(), case };
         let mut templates: Vec<Template<'a>> = templates.into_iter().collect();
         templates.sort_by_key(|template| template.id);
         let mut flaws = Vec::new();
@@ -150,10 +143,7 @@ impl Paths {
             return None;
         }
         same.push((template.id, pattern));
-        first.map(|first| Flaw::Clash {
-            first,
-            second: template.id,
-        })
+        first.map(|first| Flaw::Clash { first, second: template.id })
     }
 
     /// Literals beat mixed segments beat parameters beat greedy ones, decided segment by segment from the left, and
@@ -177,47 +167,29 @@ impl Paths {
             }
             true
         });
-        if stands_in
-            && self.walk(segments, &mut |ends| {
-                ends.iter().any(|routes| routes.contains_key("HEAD"))
-            })
-        {
+        if stands_in && self.walk(segments, &mut |ends| ends.iter().any(|routes| routes.contains_key("HEAD"))) {
             return None;
         }
         let capture = |(id, pattern): &'p (usize, Pattern)| {
             let captured = pattern.capture(segments.text(), self.case);
-            Match {
-                id: *id,
-                parameters: captured.parameters,
-                ambiguous: captured.ambiguous,
-                also: Vec::new(),
-            }
+            Match { id: *id, parameters: captured.parameters, ambiguous: captured.ambiguous, also: Vec::new() }
         };
         let first = chosen.first.map(capture)?;
         if chosen.others.is_empty() {
             return Some(first);
         }
-        let mut all: Vec<_> = std::iter::once(first)
-            .chain(chosen.others.into_iter().map(capture))
-            .collect();
+        let mut all: Vec<_> = std::iter::once(first).chain(chosen.others.into_iter().map(capture)).collect();
         all.sort_by_key(|one| one.id);
         let mut all = all.into_iter();
         let first = all.next()?;
-        Some(Match {
-            also: all.collect(),
-            ..first
-        })
+        Some(Match { also: all.collect(), ..first })
     }
 
     /// The HTTP methods of the template that decides for this path, in alphabetical order. `None`: no such path.
     pub fn http_methods(&self, segments: &Segments<'_>) -> Option<Vec<&str>> {
         let mut found: Option<Vec<&str>> = None;
         self.walk(segments, &mut |ends| {
-            found = Some(
-                ends.iter()
-                    .flat_map(|routes| routes.keys().map(|method| &**method))
-                    .collect(),
-            );
+            found = Some(ends.iter().flat_map(|routes| routes.keys().map(|method| &**method)).collect());
             true
         });
         let mut methods = found?;
@@ -229,10 +201,7 @@ impl Paths {
     /// Shows `visit` the ends of all templates that match, the most specific first and equally specific ones together,
     /// until it answers `true`. Tells whether it did.
     fn walk<'p>(&'p self, segments: &Segments<'_>, visit: &mut dyn FnMut(&Few<&'p Routes>) -> bool) -> bool {
-        let root = Few {
-            first: Some(&self.root),
-            others: Vec::new(),
-        };
+        let root = Few { first: Some(&self.root), others: Vec::new() };
         self.walk_on(&root, segments.text(), segments.has_trailing_slash(), visit)
     }
 
@@ -296,10 +265,7 @@ struct Few<T> {
 
 impl<T> Default for Few<T> {
     fn default() -> Few<T> {
-        Few {
-            first: None,
-            others: Vec::new(),
-        }
+        Few { first: None, others: Vec::new() }
     }
 }
 

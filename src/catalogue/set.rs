@@ -37,11 +37,7 @@ const SLUG_TAKEN: &str = "Another access set has this short name.";
 pub fn of_api(conn: &mut Conn, api: &ApiId) -> Result<Vec<AccessSet>> {
     Ok(access_sets::table
         .filter(access_sets::api_id.eq(api))
-        .order((
-            access_sets::made_at_import.desc(),
-            access_sets::created_at.asc(),
-            access_sets::name.desc(),
-        ))
+        .order((access_sets::made_at_import.desc(), access_sets::created_at.asc(), access_sets::name.desc()))
         .select(AccessSet::as_select())
         .load(conn)?)
 }
@@ -55,29 +51,17 @@ pub(super) fn make_at_import(
     described: &[Described],
     options: &ApiOptions,
 ) -> Result<()> {
-    let reading = described
-        .iter()
-        .filter(|m| options.kind_of(&m.service, &m.name, m.kind) == MethodKind::Read);
-    let reading: Lines = reading
-        .map(|m| format!("{api_slug}/{}:{}", m.service, m.name))
-        .collect();
+    let reading = described.iter().filter(|m| options.kind_of(&m.service, &m.name, m.kind) == MethodKind::Read);
+    let reading: Lines = reading.map(|m| format!("{api_slug}/{}:{}", m.service, m.name)).collect();
     let full: Lines = [format!("{api_slug}/*")].iter().collect();
     let standard = [
         ("read-only", "Read only", "Every method that only reads.", reading),
-        (
-            "full-access",
-            "Full access",
-            "Every method, and whatever is added to the API later.",
-            full,
-        ),
+        ("full-access", "Full access", "Every method, and whatever is added to the API later.", full),
     ];
     for (slug, name, description, scopes) in standard {
         let kept: Option<AccessSetId> = access_sets::table
             .filter(
-                access_sets::api_id
-                    .eq(api)
-                    .and(access_sets::made_at_import.eq(true))
-                    .and(access_sets::name.eq(name)),
+                access_sets::api_id.eq(api).and(access_sets::made_at_import.eq(true)).and(access_sets::name.eq(name)),
             )
             .select(access_sets::id)
             .first(tx.conn)
@@ -89,18 +73,11 @@ pub(super) fn make_at_import(
                 .or_missing()?;
             continue;
         }
-        let taken: i64 = access_sets::table
-            .filter(access_sets::slug.eq(slug))
-            .count()
-            .get_result(tx.conn)?;
+        let taken: i64 = access_sets::table.filter(access_sets::slug.eq(slug)).count().get_result(tx.conn)?;
         let row = AccessSet {
             id: tx.id()?,
             api_id: api.clone(),
-            slug: if taken == 0 {
-                slug.to_owned()
-            } else {
-                format!("{api_slug}-{slug}")
-            },
+            slug: if taken == 0 { slug.to_owned() } else { format!("{api_slug}-{slug}") },
             name: name.to_owned(),
             description: description.to_owned(),
             scopes,
@@ -108,10 +85,7 @@ pub(super) fn make_at_import(
             made_at_import: true,
             created_at: tx.now,
         };
-        diesel::insert_into(access_sets::table)
-            .values(&row)
-            .execute(tx.conn)
-            .or_taken("slug", SLUG_TAKEN)?;
+        diesel::insert_into(access_sets::table).values(&row).execute(tx.conn).or_taken("slug", SLUG_TAKEN)?;
     }
     Ok(())
 }
@@ -149,10 +123,7 @@ impl SetDraft {
         }
         let slug = self.slug.trim();
         if slug == "custom" {
-            wrong(
-                "slug",
-                "“custom” stands for a person's own choice. Take another short name.".into(),
-            );
+            wrong("slug", "“custom” stands for a person's own choice. Take another short name.".into());
         } else if let Err(sentence) = super::check_slug(slug) {
             wrong("slug", sentence);
         } else if catalogue.set(slug).is_some_and(|other| Some(&other.id) != id.as_ref()) {
@@ -162,12 +133,7 @@ impl SetDraft {
             wrong("description", "A description has up to 500 characters.".into());
         }
         let mut scopes = Vec::new();
-        for typed in self
-            .scopes
-            .iter()
-            .map(|line| line.trim())
-            .filter(|line| !line.is_empty())
-        {
+        for typed in self.scopes.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
             match catalogue.resolve(typed) {
                 Ok(full) => scopes.push(full),
                 Err(sentence) => wrong("scopes", sentence),
@@ -228,17 +194,10 @@ pub fn save(tx: &mut Tx<'_>, actor: &Actor, new: &NewSet) -> Result<()> {
                 made_at_import: false,
                 created_at: tx.now,
             };
-            diesel::insert_into(access_sets::table)
-                .values(&row)
-                .execute(tx.conn)
-                .or_taken("slug", SLUG_TAKEN)?;
+            diesel::insert_into(access_sets::table).values(&row).execute(tx.conn).or_taken("slug", SLUG_TAKEN)?;
         }
     }
-    let action = if new.id.is_some() {
-        "access_set.edit"
-    } else {
-        "access_set.generate"
-    };
+    let action = if new.id.is_some() { "access_set.edit" } else { "access_set.generate" };
     let detail =
         serde_json::json!({ "set": new.slug, "name": new.name, "scopes": new.scopes, "least_role": new.least_role });
     audit::record(tx, actor, action, Subject::api(&new.api, &api_slug), None, detail)?;
@@ -248,22 +207,11 @@ pub fn save(tx: &mut Tx<'_>, actor: &Actor, new: &NewSet) -> Result<()> {
 pub fn remove(tx: &mut Tx<'_>, actor: &Actor, api: &ApiId, id: &AccessSetId) -> Result<()> {
     actor.must(Deed::Administer)?;
     let api_slug: String = apis::table.find(api).select(apis::slug).first(tx.conn)?;
-    let own = access_sets::table
-        .find(id)
-        .filter(access_sets::api_id.eq(api))
-        .filter(access_sets::made_at_import.eq(false));
+    let own =
+        access_sets::table.find(id).filter(access_sets::api_id.eq(api)).filter(access_sets::made_at_import.eq(false));
     let set: AccessSet = own.select(AccessSet::as_select()).first(tx.conn)?;
-    diesel::delete(access_sets::table.find(id))
-        .execute(tx.conn)
-        .or_missing()?;
+    diesel::delete(access_sets::table.find(id)).execute(tx.conn).or_missing()?;
     let detail = serde_json::json!({ "set": set.slug, "name": set.name, "scopes": set.scopes });
-    audit::record(
-        tx,
-        actor,
-        "access_set.remove",
-        Subject::api(api, &api_slug),
-        None,
-        detail,
-    )?;
+    audit::record(tx, actor, "access_set.remove", Subject::api(api, &api_slug), None, detail)?;
     store::touch(tx, api)
 }

@@ -66,24 +66,11 @@ pub fn load(conn: &mut Conn, symbols: &Symbols) -> Result<Catalogue> {
     let mut apis_loaded = Vec::new();
     let rows: Vec<ApiRow> = apis::table.select(ApiRow::as_select()).load(conn)?;
     for row in rows {
-        let services = services::table
-            .filter(services::api_id.eq(&row.id))
-            .select(ServiceRow::as_select())
-            .load(conn)?;
-        let methods = methods::table
-            .filter(methods::api_id.eq(&row.id))
-            .select(MethodRow::as_select())
-            .load(conn)?;
+        let services =
+            services::table.filter(services::api_id.eq(&row.id)).select(ServiceRow::as_select()).load(conn)?;
+        let methods = methods::table.filter(methods::api_id.eq(&row.id)).select(MethodRow::as_select()).load(conn)?;
         let sets = set::of_api(conn, &row.id)?;
-        apis_loaded.push(Arc::new(
-            Assembly {
-                row,
-                services,
-                methods,
-                sets,
-            }
-            .build(symbols),
-        ));
+        apis_loaded.push(Arc::new(Assembly { row, services, methods, sets }.build(symbols)));
     }
     Ok(Catalogue::new(apis_loaded))
 }
@@ -102,28 +89,17 @@ pub struct Draft {
 pub fn draft(catalogue: &Catalogue, slug: &str, text: &[u8], options: ApiOptions) -> Result<Draft> {
     let mut problems = Vec::new();
     if let Err(sentence) = check_slug(slug) {
-        problems.push(Problem {
-            field: "slug",
-            sentence,
-        });
+        problems.push(Problem { field: "slug", sentence });
     }
     problems.extend(options.check());
     match super::description::read(text) {
         Ok(description) if problems.is_empty() => {
             let over = catalogue.api(slug).map(|api| api.version);
-            Ok(Draft {
-                slug: slug.to_owned(),
-                description,
-                options,
-                over,
-            })
+            Ok(Draft { slug: slug.to_owned(), description, options, over })
         }
         Ok(_) => Err(Error::Invalid(problems)),
         Err(problem) => {
-            problems.push(Problem {
-                field: "file",
-                sentence: problem.to_string(),
-            });
+            problems.push(Problem { field: "file", sentence: problem.to_string() });
             Err(Error::Invalid(problems))
         }
     }
@@ -141,10 +117,7 @@ pub struct Difference {
 pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
     let line = |http_method: &str, path: &str, kind: MethodKind| format!("{http_method} {path}, {kind}");
     let was: BTreeMap<String, String> = current.map_or_else(BTreeMap::new, |api| {
-        api.methods
-            .iter()
-            .map(|m| (m.short(), line(&m.http_method, &m.path, m.kind)))
-            .collect()
+        api.methods.iter().map(|m| (m.short(), line(&m.http_method, &m.path, m.kind))).collect()
     });
     let becomes: BTreeMap<String, String> = draft
         .description
@@ -156,16 +129,8 @@ pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
         })
         .collect();
     Difference {
-        added: becomes
-            .keys()
-            .filter(|name| !was.contains_key(*name))
-            .cloned()
-            .collect(),
-        removed: was
-            .keys()
-            .filter(|name| !becomes.contains_key(*name))
-            .cloned()
-            .collect(),
+        added: becomes.keys().filter(|name| !was.contains_key(*name)).cloned().collect(),
+        removed: was.keys().filter(|name| !becomes.contains_key(*name)).cloned().collect(),
         changed: was
             .iter()
             .filter_map(|(name, before)| Some((name, before, becomes.get(name).filter(|after| *after != before)?)))
@@ -178,11 +143,8 @@ pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
 /// method is gone allows nothing, and allows again what comes back under its name.
 pub fn import(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft) -> Result<ApiId> {
     actor.must(Deed::Administer)?;
-    let existing: Option<ApiRow> = apis::table
-        .filter(apis::slug.eq(&draft.slug))
-        .select(ApiRow::as_select())
-        .first(tx.conn)
-        .optional()?;
+    let existing: Option<ApiRow> =
+        apis::table.filter(apis::slug.eq(&draft.slug)).select(ApiRow::as_select()).first(tx.conn).optional()?;
     if existing.as_ref().map(|row| row.version) != draft.over {
         return Err(Error::invalid(
             "slug",
@@ -240,11 +202,7 @@ pub fn import(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft) -> Result<ApiId> {
 
 fn insert_services(tx: &mut Tx<'_>, api: &ApiId, description: &Description) -> Result<()> {
     let mut seen = BTreeSet::new();
-    for entry in description
-        .services
-        .iter()
-        .filter(|entry| seen.insert(entry.name.clone()))
-    {
+    for entry in description.services.iter().filter(|entry| seen.insert(entry.name.clone())) {
         let row = ServiceRow {
             api_id: api.clone(),
             name: entry.name.clone(),
@@ -294,10 +252,8 @@ pub fn edit_options(tx: &mut Tx<'_>, actor: &Actor, new: &NewOptions) -> Result<
         .set((apis::options.eq(as_json(&new.options)?), apis::version.eq(version)))
         .execute(tx.conn)
         .or_missing()?;
-    let described: Vec<MethodRow> = methods::table
-        .filter(methods::api_id.eq(&new.api))
-        .select(MethodRow::as_select())
-        .load(tx.conn)?;
+    let described: Vec<MethodRow> =
+        methods::table.filter(methods::api_id.eq(&new.api)).select(MethodRow::as_select()).load(tx.conn)?;
     let described: Vec<Described> = described.iter().map(MethodRow::as_described).collect();
     set::make_at_import(tx, &new.api, &row.slug, &described, &new.options)?;
     let before: serde_json::Value = serde_json::from_str(&row.options).unwrap_or_default();
@@ -356,10 +312,7 @@ pub fn fingerprint(conn: &mut Conn) -> Result<(i64, i64)> {
 
 pub(super) fn touch(tx: &mut Tx<'_>, api: &ApiId) -> Result<()> {
     let version = tx.version()?;
-    diesel::update(apis::table.find(api))
-        .set(apis::version.eq(version))
-        .execute(tx.conn)
-        .or_missing()?;
+    diesel::update(apis::table.find(api)).set(apis::version.eq(version)).execute(tx.conn).or_missing()?;
     tx.changed(Change::Catalogue);
     Ok(())
 }

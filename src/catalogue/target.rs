@@ -112,9 +112,7 @@ pub fn split(uri: &[u8]) -> Result<(&str, Option<&str>), Refused> {
         return Err(Refused::NotOriginForm);
     }
     let text = std::str::from_utf8(uri).map_err(|_| Refused::RawNonAscii)?;
-    let (path, query) = text
-        .split_once('?')
-        .map_or((text, None), |(path, query)| (path, Some(query)));
+    let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
     check_path(path)?;
     query.map_or(Ok(()), check_query)?;
     Ok((path, query))
@@ -136,8 +134,7 @@ pub fn segments(raw_path: &str, options: TargetOptions) -> Result<Segments<'_>, 
     }
     // The root alone has no segment; in `//` the one between the slashes is empty and refused.
     if !inside.is_empty() {
-        text.split('/')
-            .try_for_each(|segment| check_segment(segment, options))?;
+        text.split('/').try_for_each(|segment| check_segment(segment, options))?;
     }
     Ok(Segments { text, trailing_slash })
 }
@@ -167,11 +164,7 @@ pub fn query_value<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>
 
 /// The second look is only for the reason.
 fn check_path(path: &str) -> Result<(), Refused> {
-    if path.bytes().all(is_plain) {
-        Ok(())
-    } else {
-        octets(path).try_for_each(|octet| octet.map(drop))
-    }
+    if path.bytes().all(is_plain) { Ok(()) } else { octets(path).try_for_each(|octet| octet.map(drop)) }
 }
 
 /// `/`, unreserved, sub-delims except `;`, `:` and `@`.
@@ -190,9 +183,7 @@ fn octets(path: &str) -> impl Iterator<Item = Result<Octet, Refused>> {
     let mut bytes = path.bytes();
     std::iter::from_fn(move || {
         Some(match bytes.next()? {
-            b'%' => pair(bytes.next(), bytes.next())
-                .map(Octet::Encoded)
-                .ok_or(Refused::BrokenPercent),
+            b'%' => pair(bytes.next(), bytes.next()).map(Octet::Encoded).ok_or(Refused::BrokenPercent),
             byte if is_plain(byte) => Ok(Octet::Plain(byte)),
             b' ' => Err(Refused::Space),
             b'#' => Err(Refused::Fragment),
@@ -264,9 +255,7 @@ fn check_segment(segment: &str, options: TargetOptions) -> Result<(), Refused> {
 fn is_clear(segment: &str) -> bool {
     let beyond: String = segment.chars().map(|c| if c.is_ascii() { 'a' } else { c }).collect();
     beyond.escape_debug().eq(beyond.chars())
-        && !segment
-            .chars()
-            .any(|c| FOLDS_TO_ASCII.iter().any(|(first, last)| (*first..=*last).contains(&c)))
+        && !segment.chars().any(|c| FOLDS_TO_ASCII.iter().any(|(first, last)| (*first..=*last).contains(&c)))
 }
 
 /// Blocks around every character whose NFKC form or simple case folding has ASCII in it, and what the code pages of
@@ -319,9 +308,7 @@ fn check_query(query: &str) -> Result<(), Refused> {
     if query.bytes().any(|byte| !(0x21..=0x7E).contains(&byte) || byte == b'#') {
         return Err(Refused::Query);
     }
-    let mut names = query
-        .split(['&', ';'])
-        .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    let mut names = query.split(['&', ';']).map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
     if names.any(|name| decode_form(name).is_ok_and(|name| name.trim_start().eq_ignore_ascii_case("_method"))) {
         return Err(Refused::MethodInQuery);
     }
@@ -345,9 +332,7 @@ fn decode_form(text: &str) -> Result<Cow<'_, str>, Refused> {
     if decoded.iter().any(u8::is_ascii_control) {
         return Err(Refused::UnclearParameter);
     }
-    String::from_utf8(decoded)
-        .map(Cow::Owned)
-        .map_err(|_| Refused::UnclearParameter)
+    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| Refused::UnclearParameter)
 }
 
 /// Is `this` the parameter `name` to some program: in another case, with a bracket behind it, or misspelt as PHP
@@ -355,13 +340,7 @@ fn decode_form(text: &str) -> Result<Cow<'_, str>, Refused> {
 fn may_be_read_as(this: &str, name: &str) -> bool {
     fn mended(name: &str) -> impl Iterator<Item = u8> {
         let bytes = name.trim_start().bytes();
-        bytes.map(|byte| {
-            if matches!(byte, b'.' | b' ') {
-                b'_'
-            } else {
-                byte.to_ascii_lowercase()
-            }
-        })
+        bytes.map(|byte| if matches!(byte, b'.' | b' ') { b'_' } else { byte.to_ascii_lowercase() })
     }
     let mut left = mended(this);
     mended(name).all(|byte| left.next() == Some(byte)) && matches!(left.next(), None | Some(b'['))

@@ -76,10 +76,7 @@ impl Pattern {
         // The root alone has no segment; in `//` the one between the slashes is empty.
         if !inside.is_empty() {
             let text = inside.strip_suffix('/').unwrap_or(inside);
-            segments = text
-                .split('/')
-                .map(|text| Segment::read(text, case))
-                .collect::<Result<_, _>>()?;
+            segments = text.split('/').map(|text| Segment::read(text, case)).collect::<Result<_, _>>()?;
         }
         if segments.len() > MOST_SEGMENTS {
             return Err(Unreadable::TooManySegments);
@@ -90,18 +87,12 @@ impl Pattern {
                 _ => return Err(Unreadable::NotGreedy),
             }
         }
-        Ok(Pattern {
-            segments,
-            trailing_slash,
-        })
+        Ok(Pattern { segments, trailing_slash })
     }
 
     /// `text` is a path that this pattern was found to match, without its first and last slash.
     pub(super) fn capture<'p, 's>(&'p self, text: &'s str, case: Case) -> Captured<'p, 's> {
-        let mut captured = Captured {
-            parameters: Vec::with_capacity(4),
-            ambiguous: false,
-        };
+        let mut captured = Captured { parameters: Vec::with_capacity(4), ambiguous: false };
         let mut rest = text;
         for segment in &self.segments {
             let (this, after) = rest.split_once('/').unwrap_or((rest, ""));
@@ -145,11 +136,7 @@ impl Segment {
         if names.is_empty() {
             // A request's `.`, `..` and `...` are refused before anything is compared.
             let dots = last.bytes().all(|byte| byte == b'.');
-            return if dots {
-                Err(Unreadable::Unreachable)
-            } else {
-                Ok(Segment::Literal(last))
-            };
+            return if dots { Err(Unreadable::Unreachable) } else { Ok(Segment::Literal(last)) };
         }
         literals.push(last);
         match (names.pop(), literals.iter().all(|literal| literal.is_empty())) {
@@ -175,18 +162,13 @@ fn read_literal(text: &str, case: Case) -> Result<Box<str>, Unreadable> {
             byte => byte,
         });
     }
-    if decoded
-        .iter()
-        .any(|byte| matches!(byte, 0..=b' ' | 0x7F | b'/' | b'\\' | b'%' | b';' | b'?' | b'#'))
-    {
+    if decoded.iter().any(|byte| matches!(byte, 0..=b' ' | 0x7F | b'/' | b'\\' | b'%' | b';' | b'?' | b'#')) {
         return Err(Unreadable::Unreachable);
     }
     if case == Case::Ignored {
         decoded.make_ascii_lowercase();
     }
-    String::from_utf8(decoded)
-        .map(String::into_boxed_str)
-        .map_err(|_| Unreadable::Unreachable)
+    String::from_utf8(decoded).map(String::into_boxed_str).map_err(|_| Unreadable::Unreachable)
 }
 
 impl Shape {
@@ -225,9 +207,7 @@ impl Shape {
             return values;
         };
         for literal in between.iter().rev() {
-            let last = places(rest, literal, case)
-                .filter(|(_, value)| !value.is_empty())
-                .last();
+            let last = places(rest, literal, case).filter(|(_, value)| !value.is_empty()).last();
             let Some((before, value)) = last else { return values };
             values.push(value);
             rest = before;

@@ -47,8 +47,7 @@ pub fn run(config: &Config, command: Command) -> Result<(), String> {
                 let found = account::by_email(tx.conn, &email)?.ok_or(Error::Missing)?;
                 account::disable(tx, &Actor::operator(), &found.id)
             });
-            done.map(|account| println!("Disabled {}.", account.label()))
-                .map_err(|error| of(&email, error))
+            done.map(|account| println!("Disabled {}.", account.label())).map_err(|error| of(&email, error))
         }
         Command::Passwd { email } => passwd(&app, &email),
     }
@@ -57,19 +56,12 @@ pub fn run(config: &Config, command: Command) -> Result<(), String> {
 
 fn add(app: &Arc<App>, email: String, name: Option<String>, role: Role) -> Result<(), String> {
     let usual = email.split('@').next().unwrap_or_default().to_owned();
-    let draft = PersonDraft {
-        name: name.unwrap_or(usual),
-        email: email.clone(),
-        role,
-    };
+    let draft = PersonDraft { name: name.unwrap_or(usual), email: email.clone(), role };
     let password = Password::new(ask_password()?);
-    draft
-        .check(&password, app.policy.password_min)
-        .map_err(|error| error.to_string())?;
+    draft.check(&password, app.policy.password_min).map_err(|error| error.to_string())?;
     let phc = app.hasher.hash_blocking(&password).map_err(|cause| cause.to_string())?;
     let new = draft.with(phc, None);
-    app.write_now(|tx| account::add_person(tx, &Actor::operator(), new))
-        .map_err(|error| of(&email, error))?;
+    app.write_now(|tx| account::add_person(tx, &Actor::operator(), new)).map_err(|error| of(&email, error))?;
     println!("Added {email} as {}.", wording(role));
     Ok(())
 }
@@ -77,9 +69,7 @@ fn add(app: &Arc<App>, email: String, name: Option<String>, role: Role) -> Resul
 fn list(app: &Arc<App>) -> Result<(), String> {
     let accounts = app.db.read(account::all).map_err(|error| error.to_string())?;
     let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_header(["E-MAIL OR NAME", "KIND", "ROLE", "STATE", "SINCE"]);
+    table.load_preset(presets::NOTHING).set_header(["E-MAIL OR NAME", "KIND", "ROLE", "STATE", "SINCE"]);
     for account in &accounts {
         table.add_row([
             account.label(),
@@ -94,10 +84,7 @@ fn list(app: &Arc<App>) -> Result<(), String> {
 }
 
 fn passwd(app: &Arc<App>, email: &str) -> Result<(), String> {
-    let found = app
-        .db
-        .read(|conn| account::by_email(conn, email))
-        .map_err(|error| error.to_string())?;
+    let found = app.db.read(|conn| account::by_email(conn, email)).map_err(|error| error.to_string())?;
     let found = found.ok_or_else(|| of(email, Error::Missing))?;
     let password = Password::new(ask_password()?);
     password::judge(&password, app.policy.password_min, &[email, &found.name])

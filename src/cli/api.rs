@@ -65,18 +65,11 @@ pub struct Options {
 impl Options {
     fn over(self, known: ApiOptions) -> ApiOptions {
         let lines = |given: Vec<String>, known: Lines| {
-            if given.is_empty() {
-                known
-            } else {
-                given.iter().collect()
-            }
+            if given.is_empty() { known } else { given.iter().collect() }
         };
         ApiOptions {
             hosts: lines(self.host, known.hosts),
-            base_path: self
-                .base_path
-                .map(|path| if path == "/" { String::new() } else { path })
-                .or(known.base_path),
+            base_path: self.base_path.map(|path| if path == "/" { String::new() } else { path }).or(known.base_path),
             case_insensitive: self.case_insensitive || known.case_insensitive,
             trailing_dot: self.trailing_dot || known.trailing_dot,
             utf8_paths: self.utf8_paths || known.utf8_paths,
@@ -89,12 +82,7 @@ impl Options {
 }
 
 pub fn run(config: &Config, command: Command) -> Result<(), String> {
-    let Command::Import {
-        slug,
-        from,
-        options,
-        yes,
-    } = command;
+    let Command::Import { slug, from, options, yes } = command;
     let text = read(&from)?;
     let app = open(config)?;
     app.follow().map_err(|error| error.to_string())?;
@@ -112,8 +100,7 @@ fn import(app: &Arc<App>, slug: &str, text: &[u8], options: Options, yes: bool) 
             return Err("Nothing was changed.".into());
         }
     }
-    app.write_now(|tx| store::import(tx, &Actor::operator(), &draft))
-        .map_err(|error| error.to_string())?;
+    app.write_now(|tx| store::import(tx, &Actor::operator(), &draft)).map_err(|error| error.to_string())?;
     report(&draft);
     Ok(())
 }
@@ -127,10 +114,7 @@ fn show(difference: &Difference) {
     );
     difference.added.iter().for_each(|name| println!("  + {name}"));
     difference.removed.iter().for_each(|name| println!("  - {name}"));
-    difference
-        .changed
-        .iter()
-        .for_each(|(name, was, becomes)| println!("  ~ {name}: {was} -> {becomes}"));
+    difference.changed.iter().for_each(|(name, was, becomes)| println!("  ~ {name}: {was} -> {becomes}"));
 }
 
 fn agreed() -> Result<bool, String> {
@@ -139,9 +123,7 @@ fn agreed() -> Result<bool, String> {
     }
     print!("Replace the description? [y/N] ");
     let mut line = String::new();
-    let asked = std::io::stdout()
-        .flush()
-        .and_then(|()| std::io::stdin().read_line(&mut line));
+    let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut line));
     asked.map_err(|cause| format!("The answer cannot be read: {cause}."))?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
@@ -167,10 +149,7 @@ fn read(from: &str) -> Result<Vec<u8>, String> {
         let mut body = answer.into_body().into_reader().take(most);
         body.read_to_end(&mut text).map_err(|cause| failed(&cause))?;
     } else if from == "-" {
-        std::io::stdin()
-            .take(most)
-            .read_to_end(&mut text)
-            .map_err(|cause| failed(&cause))?;
+        std::io::stdin().take(most).read_to_end(&mut text).map_err(|cause| failed(&cause))?;
     } else {
         let file = std::fs::File::open(from).map_err(|cause| failed(&cause))?;
         file.take(most).read_to_end(&mut text).map_err(|cause| failed(&cause))?;

@@ -99,13 +99,8 @@ fn open(config: &Config) -> Result<Arc<App>, String> {
 }
 
 fn make_file(path: &Path) -> Result<(), String> {
-    let made = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path);
-    made.map(drop)
-        .map_err(|cause| format!("The database file {} cannot be opened: {cause}.", path.display()))
+    let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(|cause| format!("The database file {} cannot be opened: {cause}.", path.display()))
 }
 
 /// A password from the terminal without echo, twice, or the first line of standard input.
@@ -115,11 +110,7 @@ fn ask_password() -> Result<String, String> {
     if std::io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ").map_err(failed)?;
         let again = rpassword::prompt_password("Password again: ").map_err(failed)?;
-        return if first == again {
-            Ok(first)
-        } else {
-            Err("The two passwords are not the same.".into())
-        };
+        return if first == again { Ok(first) } else { Err("The two passwords are not the same.".into()) };
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).map_err(failed)?;

@@ -9,17 +9,12 @@ use crate::{jobs, server};
 
 pub fn run(config: Config) -> Result<(), String> {
     let app = open(&config)?;
-    app.follow()
-        .map_err(|error| format!("The database cannot be read: {error}"))?;
+    app.follow().map_err(|error| format!("The database cannot be read: {error}"))?;
     let public = config.public_url.clone();
     let listens_elsewhere = config.listen.ends_with(":0");
     actix_web::rt::System::new().block_on(async move {
         let bound = server::bind(app.clone(), config)?;
-        let public = if listens_elsewhere {
-            format!("http://{}/", bound.address)
-        } else {
-            public.to_string()
-        };
+        let public = if listens_elsewhere { format!("http://{}/", bound.address) } else { public.to_string() };
         println!("Hallpass {} listens on {public}", env!("CARGO_PKG_VERSION"));
         if let Some(code) = &bound.setup_code {
             println!("There is no account yet. Set up the first owner at {public}setup?code={code}");

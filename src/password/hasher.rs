@@ -34,18 +34,10 @@ pub struct Cost {
 
 impl Cost {
     /// ASVS 11.4.2 by way of the OWASP password storage cheat sheet.
-    pub const STANDARD: Self = Self {
-        memory_kib: 19_456,
-        passes: 2,
-        lanes: 1,
-    };
+    pub const STANDARD: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };
 
     /// The most that a stored hash may ask for, so that one row cannot take the machine's memory or minutes of a thread.
-    const MOST: Self = Self {
-        memory_kib: 65_536,
-        passes: 8,
-        lanes: 4,
-    };
+    const MOST: Self = Self { memory_kib: 65_536, passes: 8, lanes: 4 };
 
     fn params(self) -> Result<Params, HashError> {
         Params::new(self.memory_kib, self.passes, self.lanes, Some(OUTPUT)).map_err(|_| HashError::Failed)
@@ -71,10 +63,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    const NO: Self = Self {
-        matches: false,
-        needs_rehash: false,
-    };
+    const NO: Self = Self { matches: false, needs_rehash: false };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -117,16 +106,8 @@ impl Hasher {
     pub fn new(threads: NonZeroUsize, cost: Cost, salt: impl Fn() -> Salt + Send + Sync + 'static) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let receiver = Arc::new(Mutex::new(receiver));
-        let engine = Arc::new(Engine {
-            cost,
-            salt: Box::new(salt),
-        });
-        let mut hasher = Self {
-            engine,
-            queue: Some(sender),
-            threads: Vec::new(),
-            spare: Mutex::new(Vec::new()),
-        };
+        let engine = Arc::new(Engine { cost, salt: Box::new(salt) });
+        let mut hasher = Self { engine, queue: Some(sender), threads: Vec::new(), spare: Mutex::new(Vec::new()) };
         for number in 1..=threads.get() {
             let (engine, receiver) = (Arc::clone(&hasher.engine), Arc::clone(&receiver));
             let thread = thread::Builder::new().name(format!("password-{number}"));
@@ -148,8 +129,7 @@ impl Hasher {
         if !password.fits() {
             return Ok(Verdict::NO);
         }
-        self.run(move |engine, memory| engine.verify(&password, phc.as_deref(), memory))
-            .await
+        self.run(move |engine, memory| engine.verify(&password, phc.as_deref(), memory)).await
     }
 
     /// As [`Hasher::hash`], on the calling thread, for the command line.
@@ -181,9 +161,7 @@ impl Hasher {
     ) -> Result<T, HashError> {
         let deadline = Instant::now() + PATIENCE;
         let queue = self.queue.as_ref().ok_or(HashError::Failed)?;
-        let place = timeout_at(deadline, queue.reserve())
-            .await
-            .map_err(|_| HashError::Busy)?;
+        let place = timeout_at(deadline, queue.reserve()).await.map_err(|_| HashError::Busy)?;
         let place = place.map_err(|_| HashError::Failed)?;
         let (reply, mut answer) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
@@ -274,10 +252,7 @@ impl Engine {
         let output = Output::new(&output).map_err(|_| HashError::Failed)?;
         // `Output` compares in constant time.
         let matches = output == stored.hash;
-        Ok(Verdict {
-            matches,
-            needs_rehash: matches && needs_rehash,
-        })
+        Ok(Verdict { matches, needs_rehash: matches && needs_rehash })
     }
 
     fn read(&self, phc: &str) -> Result<Stored, HashError> {
@@ -309,6 +284,8 @@ impl Engine {
         memory: &mut Memory,
     ) -> Result<(), HashError> {
         let needed = params.block_count();
+        // Exactly that much; and where there is none left, one refusal instead of the end of the process.
+        memory.try_reserve_exact(needed.saturating_sub(memory.len())).map_err(|_| HashError::Failed)?;
         if memory.len() < needed {
             memory.resize(needed, Block::new());
         }

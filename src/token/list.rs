@@ -38,10 +38,7 @@ impl Tab {
     }
 
     pub fn parse(word: &str) -> Tab {
-        Tab::EVERY
-            .into_iter()
-            .find(|tab| tab.word() == word)
-            .unwrap_or(Tab::All)
+        Tab::EVERY.into_iter().find(|tab| tab.word() == word).unwrap_or(Tab::All)
     }
 }
 
@@ -62,10 +59,7 @@ pub struct Sort {
 
 impl Sort {
     /// Newest first.
-    pub const USUAL: Sort = Sort {
-        by: SortBy::Created,
-        descending: true,
-    };
+    pub const USUAL: Sort = Sort { by: SortBy::Created, descending: true };
 
     pub fn parse(text: &str) -> Sort {
         let (word, descending) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
@@ -135,20 +129,10 @@ macro_rules! found {
             .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()))
             .into_boxed::<MultiBackend>();
         for word in ask.q.to_lowercase().split_whitespace() {
-            let pattern = format!(
-                "%{}%",
-                word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-            );
+            let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
             let start: String = ask.q.trim().chars().take(8).collect();
-            let of_value = generations::table
-                .filter(generations::starts_with.eq(start))
-                .select(generations::token_id);
-            query = query.filter(
-                tokens::folded
-                    .like(pattern)
-                    .escape('\\')
-                    .or(tokens::id.eq_any(of_value)),
-            );
+            let of_value = generations::table.filter(generations::starts_with.eq(start)).select(generations::token_id);
+            query = query.filter(tokens::folded.like(pattern).escape('\\').or(tokens::id.eq_any(of_value)));
         }
         let living = tokens::expires_at.is_null().or(tokens::expires_at.gt(now));
         match $tab {
@@ -203,22 +187,14 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
     }
     let asked = PAGE + 1;
     let mut rows: Vec<Token> = match ask.sort.by {
-        SortBy::Created => ordered!(
-            tokens::created_at.nullable(),
-            last.as_ref().map(|l| l.0.created_at),
-            false
-        )
-        .limit(asked)
-        .select(Token::as_select())
-        .load(conn)?,
-        SortBy::Name => ordered!(
-            tokens::folded.nullable(),
-            last.as_ref().map(|l| l.0.folded.clone()),
-            false
-        )
-        .limit(asked)
-        .select(Token::as_select())
-        .load(conn)?,
+        SortBy::Created => ordered!(tokens::created_at.nullable(), last.as_ref().map(|l| l.0.created_at), false)
+            .limit(asked)
+            .select(Token::as_select())
+            .load(conn)?,
+        SortBy::Name => ordered!(tokens::folded.nullable(), last.as_ref().map(|l| l.0.folded.clone()), false)
+            .limit(asked)
+            .select(Token::as_select())
+            .load(conn)?,
         SortBy::Expires => ordered!(tokens::expires_at, last.as_ref().and_then(|l| l.0.expires_at), true)
             .limit(asked)
             .select(Token::as_select())
@@ -231,12 +207,7 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
     let more = rows.len() as i64 > PAGE;
     rows.truncate(PAGE as usize);
     let older = more.then(|| rows.last().map(|token| token.id.clone())).flatten();
-    Ok(Page {
-        rows: dress(conn, rows, now, notice)?,
-        counts,
-        before: 0,
-        older,
-    })
+    Ok(Page { rows: dress(conn, rows, now, notice)?, counts, before: 0, older })
 }
 
 /// The row that the former page ended with; one that is gone or another's begins anew.
@@ -261,10 +232,8 @@ pub fn dress(conn: &mut Conn, rows: Vec<Token>, now: Stamp, notice: TimeDelta) -
         .filter(uses::token_id.eq_any(ids))
         .select((uses::token_id, uses::used_at, uses::ip, uses::agent))
         .load(conn)?;
-    let used: HashMap<TokenId, Used> = used
-        .into_iter()
-        .map(|(id, at, ip, agent)| (id, Used { at, ip, agent }))
-        .collect();
+    let used: HashMap<TokenId, Used> =
+        used.into_iter().map(|(id, at, ip, agent)| (id, Used { at, ip, agent })).collect();
     let owners: Vec<&AccountId> = rows.iter().map(|token| &token.owner_id).collect();
     let frozen: Vec<AccountId> = accounts::table
         .filter(accounts::id.eq_any(owners).and(accounts::enabled.eq(false)))
@@ -272,11 +241,7 @@ pub fn dress(conn: &mut Conn, rows: Vec<Token>, now: Stamp, notice: TimeDelta) -
         .load(conn)?;
     let dressed = rows.into_iter().map(|token| {
         let mut of_token = values.iter().filter(|(id, _, _)| *id == token.id);
-        let grace_until = of_token
-            .clone()
-            .filter_map(|(_, _, ends)| *ends)
-            .filter(|ends| now < *ends)
-            .max();
+        let grace_until = of_token.clone().filter_map(|(_, _, ends)| *ends).filter(|ends| now < *ends).max();
         let current = of_token.find(|(_, _, ends)| ends.is_none());
         Listed {
             status: status(&token, grace_until, frozen.contains(&token.owner_id), now, notice),

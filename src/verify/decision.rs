@@ -81,13 +81,7 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
         return Verdict::Unknown;
     }
     let catalogue = app.catalogue();
-    let refuse = |rule, scope| {
-        Verdict::Refused(Refusal {
-            rule,
-            scope,
-            token: value.token.clone(),
-        })
-    };
+    let refuse = |rule, scope| Verdict::Refused(Refusal { rule, scope, token: value.token.clone() });
     let Some(api) = api_of(&catalogue, question) else {
         return refuse(Rule::NoApi, None);
     };
@@ -108,11 +102,7 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
     if let Err(seconds) = value.token.take_turn() {
         return Verdict::TooMany(seconds);
     }
-    Verdict::Pass(Pass {
-        token: value.token.clone(),
-        account,
-        method,
-    })
+    Verdict::Pass(Pass { token: value.token.clone(), account, method })
 }
 
 /// The checksum is looked at before anything is looked up.
@@ -136,11 +126,7 @@ fn methods_of<'a>(api: &'a Api, asked: &Asked<'a>) -> Result<Candidates<'a>, Rul
     let (path, query) = target::split(asked.target.as_bytes())?;
     let segments = target::segments(path, api.target_options())?;
     let found = api.find(asked.http_method, &segments);
-    if found.is_empty() {
-        Err(Rule::NoMethod)
-    } else {
-        Ok((found, query))
-    }
+    if found.is_empty() { Err(Rule::NoMethod) } else { Ok((found, query)) }
 }
 
 fn may(
@@ -162,10 +148,7 @@ fn may(
         return Err(Rule::Address);
     }
     let in_query = match &method.resource {
-        Resource::Query(name) => query
-            .map(|query| target::query_value(query, name))
-            .transpose()?
-            .flatten(),
+        Resource::Query(name) => query.map(|query| target::query_value(query, name)).transpose()?.flatten(),
         Resource::Path(_) | Resource::Nowhere => None,
     };
     let resource = found.in_path.as_deref().or(in_query.as_deref());

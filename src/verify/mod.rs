@@ -32,11 +32,7 @@ async fn forwarded(app: web::Data<Arc<App>>, config: web::Data<Config>, request:
 
 /// The original request is this one, behind a prefix: Envoy.
 async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map(|target| target.as_str())
-        .unwrap_or_default();
+    let target = request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
     let headers = headers(&request);
     let asked = request::direct(request.method().as_str(), target, DIRECT, headers.iter().copied());
     answer(&app, &config, &request, &headers, asked)
@@ -44,11 +40,7 @@ async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: Ht
 
 /// Names are in lower case; a header that came twice is there twice.
 fn headers(request: &HttpRequest) -> Vec<(&str, &[u8])> {
-    request
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .collect()
+    request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 /// Every way out that is not a pass is a refusal.
@@ -77,11 +69,7 @@ fn answer(
         Err(refused) => return unclear(&refused.to_string()),
     };
     // Behind the prefix the query is the original request's.
-    let own = if request.path() == FORWARDED {
-        Own::read(request.query_string())
-    } else {
-        Some(Own::default())
-    };
+    let own = if request.path() == FORWARDED { Own::read(request.query_string()) } else { Some(Own::default()) };
     let Some(own) = own else {
         return unclear("The query of /verify may hold api and deny, once each.");
     };
@@ -91,43 +79,25 @@ fn answer(
         Err(refused) => return unclear(&refused.to_string()),
     };
     let client = client(request.headers(), peer(request), config);
-    let question = Question {
-        asked,
-        credential,
-        api: own.api,
-        client,
-    };
+    let question = Question { asked, credential, api: own.api, client };
     match decide(app, now, &question) {
         Verdict::Pass(pass) => {
-            let agent = request
-                .headers()
-                .get(header::USER_AGENT)
-                .and_then(|agent| agent.to_str().ok())
-                .unwrap_or_default();
+            let agent =
+                request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
             let address = client.map(|address| address.to_string()).unwrap_or_default();
             app.usage.note(&pass.token.id, now, address, agent);
             passed(&pass)
         }
         Verdict::NoCredential => unauthorized("No credential was sent.", r#"Bearer realm="hallpass""#),
-        Verdict::Unknown => unauthorized(
-            "The token is not valid.",
-            r#"Bearer realm="hallpass", error="invalid_token""#,
-        ),
+        Verdict::Unknown => {
+            unauthorized("The token is not valid.", r#"Bearer realm="hallpass", error="invalid_token""#)
+        }
         Verdict::Refused(refusal) => refused(app, &refusal),
         Verdict::TooMany(seconds) => {
-            let status = if own.deny_with_403 {
-                StatusCode::FORBIDDEN
-            } else {
-                StatusCode::TOO_MANY_REQUESTS
-            };
+            let status = if own.deny_with_403 { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
             let mut answer = HttpResponse::build(status);
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
-            problem(
-                answer,
-                status,
-                "The token has used up its requests for now.",
-                serde_json::json!({}),
-            )
+            problem(answer, status, "The token has used up its requests for now.", serde_json::json!({}))
         }
     }
 }
@@ -196,21 +166,11 @@ fn refused(app: &App, refusal: &Refusal) -> HttpResponse {
     let mut answer = HttpResponse::Forbidden();
     answer.insert_header((header::WWW_AUTHENTICATE, challenge));
     let members = serde_json::json!({ "reference": reference });
-    problem(
-        answer,
-        StatusCode::FORBIDDEN,
-        "The token may not make this request.",
-        members,
-    )
+    problem(answer, StatusCode::FORBIDDEN, "The token may not make this request.", members)
 }
 
 /// The question itself cannot be judged: for the operator to read in the proxy's log.
 fn unclear(detail: &str) -> HttpResponse {
     tracing::info!(detail, "unclear question");
-    problem(
-        HttpResponse::Forbidden(),
-        StatusCode::FORBIDDEN,
-        detail,
-        serde_json::json!({}),
-    )
+    problem(HttpResponse::Forbidden(), StatusCode::FORBIDDEN, detail, serde_json::json!({}))
 }

@@ -16,13 +16,8 @@ const AUTHORIZATION: &str = "Authorization";
 const API_KEY: &str = "X-API-Key";
 
 /// By these a program behind the proxy would take another method or target than the one that is judged.
-const OVERRIDES: [&str; 5] = [
-    "X-HTTP-Method-Override",
-    "X-HTTP-Method",
-    "X-Method-Override",
-    "X-Rewrite-URL",
-    "X-Override-URL",
-];
+const OVERRIDES: [&str; 5] =
+    ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Rewrite-URL", "X-Override-URL"];
 
 /// Names under which the answer tells the program behind who asks.
 const IDENTITY: &str = "X-Hallpass-";
@@ -113,10 +108,7 @@ pub fn forwarded<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone)
         (Some(uri), Some(url)) if uri != url => return Err(Refused::Contradiction),
         (uri, url) => uri.or(url),
     };
-    let forwarded = family(
-        (seen.forwarded_method, FORWARDED_METHOD),
-        (seen.forwarded_uri, FORWARDED_URI),
-    )?;
+    let forwarded = family((seen.forwarded_method, FORWARDED_METHOD), (seen.forwarded_uri, FORWARDED_URI))?;
     let original = family((seen.original_method, ORIGINAL_METHOD), (uri, ORIGINAL_URI))?;
     let (http_method, target) = match (forwarded, original) {
         (None, None) => return Err(Refused::Unnamed),
@@ -134,17 +126,11 @@ pub fn direct<'a>(
     prefix: &str,
     headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
 ) -> Result<Asked<'a>, Refused> {
-    let target = target
-        .strip_prefix(prefix)
-        .filter(|target| target.starts_with('/'))
-        .ok_or(Refused::NotDirect)?;
+    let target = target.strip_prefix(prefix).filter(|target| target.starts_with('/')).ok_or(Refused::NotDirect)?;
     let seen = Seen::read(headers)?;
     let methods = [seen.forwarded_method, seen.original_method];
     let targets = [seen.forwarded_uri, seen.original_uri, seen.original_url];
-    if methods
-        .into_iter()
-        .flatten()
-        .any(|other| other != http_method.as_bytes())
+    if methods.into_iter().flatten().any(|other| other != http_method.as_bytes())
         || targets.into_iter().flatten().any(|other| other != target.as_bytes())
     {
         return Err(Refused::Contradiction);
@@ -263,21 +249,13 @@ fn family<'a>(method: Named<'a>, uri: Named<'a>) -> Result<Option<Pair<'a>>, Ref
 }
 
 fn asked<'a>(http_method: &'a [u8], target: &'a [u8], host: Option<&'a [u8]>) -> Result<Asked<'a>, Refused> {
-    let http_method = word(http_method)
-        .filter(|method| is_method(method))
-        .ok_or(Refused::Method)?;
-    let target = word(target)
-        .filter(|target| !target.is_empty())
-        .ok_or(Refused::Target)?;
+    let http_method = word(http_method).filter(|method| is_method(method)).ok_or(Refused::Method)?;
+    let target = word(target).filter(|target| !target.is_empty()).ok_or(Refused::Target)?;
     let host = match host {
         None => None,
         Some(host) => Some(word(host).filter(|host| is_host(host)).ok_or(Refused::Host)?),
     };
-    Ok(Asked {
-        http_method,
-        target,
-        host,
-    })
+    Ok(Asked { http_method, target, host })
 }
 
 /// Visible ASCII only, perhaps nothing. No space and no tab: an end that one program trims and another does not, and the
@@ -311,11 +289,7 @@ fn bearer(value: &[u8]) -> Result<Option<&str>, Refused> {
     }
     let value = rest.trim_matches(' ');
     // `Bearer A, Bearer B` is what some proxies make of two headers.
-    if value.contains([' ', ',']) {
-        Err(malformed)
-    } else {
-        Ok(Some(value))
-    }
+    if value.contains([' ', ',']) { Err(malformed) } else { Ok(Some(value)) }
 }
 
 #[cfg(test)]

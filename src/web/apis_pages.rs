@@ -40,11 +40,7 @@ impl ApiRow {
 impl ApiList {
     pub fn summary(&self) -> String {
         let methods = self.rows.iter().map(|row| row.methods).sum();
-        format!(
-            "{}, {}",
-            counted(self.rows.len(), "API", "APIs"),
-            counted(methods, "method", "methods")
-        )
+        format!("{}, {}", counted(self.rows.len(), "API", "APIs"), counted(methods, "method", "methods"))
     }
 }
 
@@ -205,11 +201,7 @@ impl ApiPage {
     }
 
     pub fn shown(&self) -> usize {
-        self.services
-            .iter()
-            .flat_map(|service| &service.methods)
-            .filter(|method| !method.hidden)
-            .count()
+        self.services.iter().flat_map(|service| &service.methods).filter(|method| !method.hidden).count()
     }
 
     pub fn total_text(&self) -> String {

@@ -15,33 +15,28 @@ use crate::secret::Digest;
 struct Files;
 
 struct Asset {
-    url: String,
-    hash: String,
     mime: String,
     raw: Vec<u8>,
     brotli: Option<Vec<u8>>,
     gzip: Option<Vec<u8>>,
 }
 
-static ASSETS: LazyLock<HashMap<String, Asset>> = LazyLock::new(|| {
-    Files::iter()
-        .filter_map(|name| Some((name.to_string(), load(&name)?)))
-        .collect()
+static ASSETS: LazyLock<HashMap<String, Asset>> =
+    LazyLock::new(|| Files::iter().filter_map(|name| Some((name.to_string(), load(&name)?))).collect());
+
+/// One digest over all files: the style sheet names an icon beside it, and both change their address together.
+static HASH: LazyLock<String> = LazyLock::new(|| {
+    let mut names: Vec<&String> = ASSETS.keys().collect();
+    names.sort();
+    let all: String = names.iter().filter_map(|name| Some(Digest::of_bytes(&ASSETS.get(*name)?.raw).hex())).collect();
+    Digest::of(&all).hex().chars().take(16).collect()
 });
 
 fn load(name: &str) -> Option<Asset> {
     let raw = Files::get(name)?.data.into_owned();
-    let hash: String = Digest::of_bytes(&raw).hex().chars().take(16).collect();
     let mime = mime_guess::from_path(name).first_or_octet_stream().to_string();
     let smaller = |packed: Vec<u8>| Some(packed).filter(|packed| packed.len() < raw.len());
-    Some(Asset {
-        url: format!("/assets/{hash}/{name}"),
-        brotli: brotli(&raw).and_then(smaller),
-        gzip: gzip(&raw).and_then(smaller),
-        hash,
-        mime,
-        raw,
-    })
+    Some(Asset { brotli: brotli(&raw).and_then(smaller), gzip: gzip(&raw).and_then(smaller), mime, raw })
 }
 
 fn brotli(raw: &[u8]) -> Option<Vec<u8>> {
@@ -58,20 +53,18 @@ fn gzip(raw: &[u8]) -> Option<Vec<u8>> {
 
 /// Compresses everything now, not at the first visit.
 pub fn prepare() {
-    LazyLock::force(&ASSETS);
+    LazyLock::force(&HASH);
 }
 
-/// `/assets/HASH/NAME`. A name without a file is a slip in a template: it leads to a 404, and a test finds it.
+/// `/assets/HASH/NAME`. A test looks for each name that a template uses.
 pub fn url(name: &str) -> String {
-    ASSETS
-        .get(name)
-        .map_or_else(|| format!("/assets/missing/{name}"), |asset| asset.url.clone())
+    format!("/assets/{}/{name}", *HASH)
 }
 
 pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
     let (hash, name) = path.into_inner();
     match ASSETS.get(&name) {
-        Some(asset) => answer(&request, asset, asset.hash == hash),
+        Some(asset) => answer(&request, asset, *HASH == hash),
         None => HttpResponse::NotFound().finish(),
     }
 }
@@ -86,23 +79,11 @@ pub async fn favicon(request: HttpRequest) -> HttpResponse {
 
 /// Under its own digest a file never changes; under another one it is asked for again.
 fn answer(request: &HttpRequest, asset: &Asset, is_current: bool) -> HttpResponse {
-    let text = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let etag = format!("\"{}\"", asset.hash);
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let etag = format!("\"{}\"", *HASH);
     let mut answer = HttpResponse::Ok();
-    answer
-        .insert_header((header::ETAG, etag.clone()))
-        .insert_header((header::VARY, "accept-encoding"));
-    let caching = if is_current {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    answer.insert_header((header::ETAG, etag.clone())).insert_header((header::VARY, "accept-encoding"));
+    let caching = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
     answer.insert_header((header::CACHE_CONTROL, caching));
     if text(header::IF_NONE_MATCH) == etag {
         answer.status(actix_web::http::StatusCode::NOT_MODIFIED);
@@ -110,11 +91,8 @@ fn answer(request: &HttpRequest, asset: &Asset, is_current: bool) -> HttpRespons
     }
     answer.content_type(asset.mime.as_str());
     let accepted = text(header::ACCEPT_ENCODING);
-    let accepts = |coding: &str| {
-        accepted
-            .split(',')
-            .any(|entry| entry.split(';').next().unwrap_or_default().trim() == coding)
-    };
+    let accepts =
+        |coding: &str| accepted.split(',').any(|entry| entry.split(';').next().unwrap_or_default().trim() == coding);
     match (&asset.brotli, &asset.gzip) {
         (Some(packed), _) if accepts("br") => answer.insert_header(ContentEncoding::Brotli).body(packed.clone()),
         (_, Some(packed)) if accepts("gzip") => answer.insert_header(ContentEncoding::Gzip).body(packed.clone()),

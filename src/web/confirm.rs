@@ -36,9 +36,7 @@ where
     P: Serialize + Send + 'static,
 {
     let session = me.session.clone();
-    let key = app
-        .write(move |tx| confirm::propose(tx, &session, action, &payload))
-        .await?;
+    let key = app.write(move |tx| confirm::propose(tx, &session, action, &payload)).await?;
     Ok(key.reveal().to_owned())
 }
 
@@ -55,9 +53,7 @@ where
     R: Send + 'static,
 {
     let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
-    let waiting: P = app
-        .read(move |conn| confirm::look(conn, now, &session, action, &key))
-        .await?;
+    let waiting: P = app.read(move |conn| confirm::look(conn, now, &session, action, &key)).await?;
     if form.text("do") == "back" {
         return Ok(Outcome::Back(waiting));
     }
@@ -67,10 +63,7 @@ where
         Err(error @ (Error::Unconfirmed { .. } | Error::Wait { .. } | Error::Busy(_))) => {
             let actor = me.actor.clone();
             app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
-            return Ok(Outcome::Again {
-                payload: waiting,
-                error,
-            });
+            return Ok(Outcome::Again { payload: waiting, error });
         }
         Err(other) => return Err(other),
     }
@@ -115,9 +108,7 @@ pub fn ask_again(
 /// `Retry-After`, where the error says how long.
 pub fn with_wait(mut answer: HttpResponse, error: &Error) -> HttpResponse {
     if let Some(seconds) = crate::http::retry_after(error) {
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
 }

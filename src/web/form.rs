@@ -69,9 +69,7 @@ pub fn holder(request: &HttpRequest) -> Option<String> {
     if let Ok(Some(session)) = request.get_session().get::<String>("session") {
         return Some(format!("session {session}"));
     }
-    request
-        .cookie(VISITOR_COOKIE)
-        .map(|cookie| format!("visitor {}", cookie.value()))
+    request.cookie(VISITOR_COOKIE).map(|cookie| format!("visitor {}", cookie.value()))
 }
 
 /// A form as it was posted; fields may repeat.
@@ -81,10 +79,7 @@ pub struct Posted(Vec<(String, String)>);
 impl Posted {
     /// The first value of a field, or an empty text.
     pub fn text(&self, name: &str) -> &str {
-        self.0
-            .iter()
-            .find(|(of, _)| of == name)
-            .map_or("", |(_, value)| value.as_str())
+        self.0.iter().find(|(of, _)| of == name).map_or("", |(_, value)| value.as_str())
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -92,10 +87,7 @@ impl Posted {
     }
 
     pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(of, _)| of == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 
     /// The lines of a text area.
@@ -141,18 +133,11 @@ impl FromRequest for Uploaded {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
-        let is_multipart = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+        let is_multipart =
+            request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
         if !is_multipart {
             let form = Posted::from_request(&request, payload);
-            return Box::pin(async move {
-                Ok(Uploaded {
-                    form: form.await?,
-                    file: Vec::new(),
-                })
-            });
+            return Box::pin(async move { Ok(Uploaded { form: form.await?, file: Vec::new() }) });
         }
         let parts = Multipart::from_request(&request, payload);
         Box::pin(async move {
@@ -166,10 +151,7 @@ impl FromRequest for Uploaded {
 }
 
 async fn read_parts(mut parts: Multipart) -> Result<Uploaded> {
-    let mut uploaded = Uploaded {
-        form: Posted::default(),
-        file: Vec::new(),
-    };
+    let mut uploaded = Uploaded { form: Posted::default(), file: Vec::new() };
     let (mut kept, mut seen) = (0, 0);
     while let Some(part) = next(&mut parts).await {
         let mut part = part.map_err(|_| broken())?;
@@ -212,9 +194,7 @@ fn too_large() -> Error {
 }
 
 fn check_token(request: &HttpRequest, token: &str) -> Result<()> {
-    let tokens = request
-        .app_data::<web::Data<FormTokens>>()
-        .ok_or_else(|| Error::internal("no form tokens"))?;
+    let tokens = request.app_data::<web::Data<FormTokens>>().ok_or_else(|| Error::internal("no form tokens"))?;
     match holder(request).is_some_and(|holder| tokens.is_right(&holder, token)) {
         true => Ok(()),
         false => Err(Error::OldForm),
@@ -227,22 +207,14 @@ fn check_token(request: &HttpRequest, token: &str) -> Result<()> {
 fn check_origin(request: &HttpRequest) -> Result<()> {
     let headers = request.headers();
     if let Some(site) = text(headers, "sec-fetch-site") {
-        return if matches!(site, "same-origin" | "none") {
-            Ok(())
-        } else {
-            Err(Error::ForeignOrigin)
-        };
+        return if matches!(site, "same-origin" | "none") { Ok(()) } else { Err(Error::ForeignOrigin) };
     }
     let Some(origin) = text(headers, "origin") else {
         return Ok(());
     };
-    let public = request
-        .app_data::<web::Data<Config>>()
-        .map(|config| config.public_url.origin().ascii_serialization());
+    let public = request.app_data::<web::Data<Config>>().map(|config| config.public_url.origin().ascii_serialization());
     let own_host = text(headers, "host").unwrap_or_default();
-    let same_host = origin
-        .split_once("://")
-        .is_some_and(|(_, host)| host.eq_ignore_ascii_case(own_host));
+    let same_host = origin.split_once("://").is_some_and(|(_, host)| host.eq_ignore_ascii_case(own_host));
     match public.as_deref() == Some(origin) || (same_host && !own_host.is_empty()) {
         true => Ok(()),
         false => Err(Error::ForeignOrigin),

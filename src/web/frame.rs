@@ -60,21 +60,14 @@ impl Frame {
         Ok(Frame {
             theme: Theme::from_value(&cookie(THEME_COOKIE).unwrap_or_default()),
             address: match request.method() == actix_web::http::Method::GET {
-                true => request
-                    .uri()
-                    .path_and_query()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
+                true => request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
                 false => "/".to_owned(),
             },
             is_htmx: request.headers().contains_key("hx-request"),
             holder,
             new_visitor,
-            flash: cookie(FLASH_COOKIE).map(|text| {
-                url::form_urlencoded::parse(text.as_bytes())
-                    .map(|(text, _)| text.into_owned())
-                    .collect()
-            }),
+            flash: cookie(FLASH_COOKIE)
+                .map(|text| url::form_urlencoded::parse(text.as_bytes()).map(|(text, _)| text.into_owned()).collect()),
             secure: config.has_tls(),
             tokens,
         })
@@ -105,11 +98,7 @@ impl Frame {
             answer.cookie(self.cookie(VISITOR_COOKIE, visitor).finish());
         }
         if self.flash.is_some() {
-            answer.cookie(
-                self.cookie(FLASH_COOKIE, "")
-                    .max_age(actix_web::cookie::time::Duration::ZERO)
-                    .finish(),
-            );
+            answer.cookie(self.cookie(FLASH_COOKIE, "").max_age(actix_web::cookie::time::Duration::ZERO).finish());
         }
         html(answer, page)
     }
@@ -122,9 +111,7 @@ impl Frame {
     /// The content of a page in place of the one that is there: a form with its errors. 422 is a status that htmx swaps.
     pub fn content(&self, part: &impl Template) -> Result<HttpResponse> {
         let mut answer = HttpResponse::UnprocessableEntity();
-        answer
-            .insert_header(("HX-Retarget", "#page"))
-            .insert_header(("HX-Reswap", "outerHTML"));
+        answer.insert_header(("HX-Retarget", "#page")).insert_header(("HX-Reswap", "outerHTML"));
         html(answer, part)
     }
 
@@ -132,9 +119,7 @@ impl Frame {
     pub fn body(&self, page: &impl Template) -> Result<HttpResponse> {
         let mut answer = HttpResponse::Ok();
         if self.is_htmx {
-            answer
-                .insert_header(("HX-Retarget", "body"))
-                .insert_header(("HX-Reswap", "innerHTML show:window:top"));
+            answer.insert_header(("HX-Retarget", "body")).insert_header(("HX-Reswap", "innerHTML show:window:top"));
         }
         html(answer, page)
     }
@@ -157,9 +142,7 @@ impl Frame {
             let text: String = note.chars().take(300).collect();
             let value: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
             answer.cookie(
-                self.cookie(FLASH_COOKIE, &value)
-                    .max_age(actix_web::cookie::time::Duration::minutes(2))
-                    .finish(),
+                self.cookie(FLASH_COOKIE, &value).max_age(actix_web::cookie::time::Duration::minutes(2)).finish(),
             );
         }
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -169,18 +152,12 @@ impl Frame {
     pub fn with_theme(&self, mut answer: HttpResponse, theme: Theme) -> Result<HttpResponse> {
         let year = actix_web::cookie::time::Duration::days(365);
         let cookie = self.cookie(THEME_COOKIE, theme.value()).max_age(year).finish();
-        answer
-            .add_cookie(&cookie)
-            .map_err(|cause| Error::internal(cause.to_string()))?;
+        answer.add_cookie(&cookie).map_err(|cause| Error::internal(cause.to_string()))?;
         Ok(answer)
     }
 
     fn cookie<'c>(&self, name: &'c str, value: &str) -> actix_web::cookie::CookieBuilder<'c> {
-        Cookie::build(name, value.to_owned())
-            .path("/")
-            .http_only(true)
-            .secure(self.secure)
-            .same_site(SameSite::Lax)
+        Cookie::build(name, value.to_owned()).path("/").http_only(true).secure(self.secure).same_site(SameSite::Lax)
     }
 }
 
@@ -201,9 +178,6 @@ pub fn uncompressed(mut answer: HttpResponse) -> HttpResponse {
 fn initials(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
     let first = words.first().and_then(|word| word.chars().next());
-    let last = words
-        .last()
-        .filter(|_| words.len() > 1)
-        .and_then(|word| word.chars().next());
+    let last = words.last().filter(|_| words.len() > 1).and_then(|word| word.chars().next());
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }

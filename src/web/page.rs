@@ -2,10 +2,8 @@
 //! (notes, facts, choices, field errors) that the pages of several nouns are made of.
 
 /// The sidebar: one line here is all that a new page needs to be found. Entries of a group stand together.
-const ENTRIES: &[Entry] = &[
-    settings("/settings/tokens", "key-round", "Access tokens"),
-    administration("/admin/apis", "blocks", "APIs"),
-];
+const ENTRIES: &[Entry] =
+    &[settings("/settings/tokens", "key-round", "Access tokens"), administration("/admin/apis", "blocks", "APIs")];
 
 struct Entry {
     group: &'static str,
@@ -16,23 +14,11 @@ struct Entry {
 }
 
 const fn settings(href: &'static str, icon: &'static str, label: &'static str) -> Entry {
-    Entry {
-        group: "Settings",
-        href,
-        icon,
-        label,
-        for_admins: false,
-    }
+    Entry { group: "Settings", href, icon, label, for_admins: false }
 }
 
 const fn administration(href: &'static str, icon: &'static str, label: &'static str) -> Entry {
-    Entry {
-        group: "Administration",
-        href,
-        icon,
-        label,
-        for_admins: true,
-    }
+    Entry { group: "Administration", href, icon, label, for_admins: true }
 }
 
 /// Links of the top bar, as (address, label): the place for the API's own documentation page.
@@ -84,18 +70,11 @@ impl Shell {
         let is_admin = self.person.as_ref().is_some_and(|person| person.is_admin);
         let mut groups: Vec<NavGroup> = Vec::new();
         for entry in ENTRIES.iter().filter(|entry| is_admin || !entry.for_admins) {
-            let link = NavLink {
-                href: entry.href,
-                icon: entry.icon,
-                label: entry.label,
-                current: entry.href == self.section,
-            };
+            let link =
+                NavLink { href: entry.href, icon: entry.icon, label: entry.label, current: entry.href == self.section };
             match groups.last_mut() {
                 Some(group) if group.label == entry.group => group.links.push(link),
-                _ => groups.push(NavGroup {
-                    label: entry.group,
-                    links: vec![link],
-                }),
+                _ => groups.push(NavGroup { label: entry.group, links: vec![link] }),
             }
         }
         groups
@@ -189,31 +168,19 @@ pub struct Note {
 
 impl Note {
     pub fn ok(text: impl Into<String>) -> Note {
-        Note {
-            tone: Tone::Ok,
-            text: text.into(),
-        }
+        Note { tone: Tone::Ok, text: text.into() }
     }
 
     pub fn plain(text: impl Into<String>) -> Note {
-        Note {
-            tone: Tone::Plain,
-            text: text.into(),
-        }
+        Note { tone: Tone::Plain, text: text.into() }
     }
 
     pub fn warn(text: impl Into<String>) -> Note {
-        Note {
-            tone: Tone::Warn,
-            text: text.into(),
-        }
+        Note { tone: Tone::Warn, text: text.into() }
     }
 
     pub fn bad(text: impl Into<String>) -> Note {
-        Note {
-            tone: Tone::Bad,
-            text: text.into(),
-        }
+        Note { tone: Tone::Bad, text: text.into() }
     }
 }
 
@@ -228,11 +195,7 @@ pub struct Fact {
 
 impl Fact {
     pub fn new(term: impl Into<String>, text: impl Into<String>) -> Fact {
-        Fact {
-            term: term.into(),
-            text: text.into(),
-            ..Fact::default()
-        }
+        Fact { term: term.into(), text: text.into(), ..Fact::default() }
     }
 
     pub fn mono(self) -> Fact {
@@ -240,10 +203,7 @@ impl Fact {
     }
 
     pub fn warned(self, warning: impl Into<String>) -> Fact {
-        Fact {
-            warning: warning.into(),
-            ..self
-        }
+        Fact { warning: warning.into(), ..self }
     }
 }
 
@@ -269,10 +229,7 @@ pub struct FieldError {
 impl FieldErrors {
     /// The sentence for one field, or an empty text.
     pub fn of(&self, field: &str) -> &str {
-        self.0
-            .iter()
-            .find(|error| error.field == field)
-            .map_or("", |error| error.text.as_str())
+        self.0.iter().find(|error| error.field == field).map_or("", |error| error.text.as_str())
     }
 
     pub fn any(&self) -> bool {
@@ -312,12 +269,7 @@ impl Paging {
     }
 
     pub fn summary(&self) -> String {
-        format!(
-            "{} to {} of {}",
-            number(self.first),
-            number(self.last),
-            number(self.total)
-        )
+        format!("{} to {} of {}", number(self.first), number(self.last), number(self.total))
     }
 }
 
@@ -344,15 +296,8 @@ mod tests {
     use super::*;
 
     fn signed_in(is_admin: bool) -> Shell {
-        let person = Person {
-            is_admin,
-            ..Person::default()
-        };
-        Shell {
-            section: "/settings/tokens",
-            person: Some(person),
-            ..Shell::default()
-        }
+        let person = Person { is_admin, ..Person::default() };
+        Shell { section: "/settings/tokens", person: Some(person), ..Shell::default() }
     }
 
     #[test]
@@ -364,16 +309,9 @@ mod tests {
 
     #[test]
     fn exactly_the_page_one_is_on_is_marked_as_current() {
-        let current: Vec<_> = signed_in(true)
-            .nav()
-            .into_iter()
-            .flat_map(|group| group.links)
-            .filter(|l| l.current)
-            .collect();
-        assert_eq!(
-            current.iter().map(|link| link.href).collect::<Vec<_>>(),
-            ["/settings/tokens"]
-        );
+        let current: Vec<_> =
+            signed_in(true).nav().into_iter().flat_map(|group| group.links).filter(|l| l.current).collect();
+        assert_eq!(current.iter().map(|link| link.href).collect::<Vec<_>>(), ["/settings/tokens"]);
     }
 
     #[test]
@@ -388,21 +326,14 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        assert_eq!(
-            [0, 7, 999, 1000, 10_412, 1_234_567].map(number),
-            ["0", "7", "999", "1,000", "10,412", "1,234,567"]
-        );
+        assert_eq!([0, 7, 999, 1000, 10_412, 1_234_567].map(number), ["0", "7", "999", "1,000", "10,412", "1,234,567"]);
         assert_eq!(counted(1, "method", "methods"), "1 method");
         assert_eq!(counted(1223, "method", "methods"), "1,223 methods");
     }
 
     #[test]
     fn a_field_without_an_error_has_an_empty_sentence() {
-        let errors = FieldErrors(vec![FieldError {
-            field: "name",
-            label: "Name",
-            text: "Taken.".into(),
-        }]);
+        let errors = FieldErrors(vec![FieldError { field: "name", label: "Name", text: "Taken.".into() }]);
         assert_eq!((errors.of("name"), errors.of("set")), ("Taken.", ""));
     }
 }

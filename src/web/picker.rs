@@ -148,6 +148,11 @@ impl Picker {
         self.methods().any(|method| method.name.len() > 26)
     }
 
+    /// So many that what is out of sight is not laid out: fast, but the scroll bar only guesses.
+    pub fn many(&self) -> bool {
+        self.total() > 300
+    }
+
     pub fn several(&self) -> bool {
         self.apis.len() > 1
     }
@@ -159,10 +164,7 @@ impl Picker {
     /// "15 methods" and " in 5 services, none can delete.": the script keeps the two up to date in the same words.
     pub fn summary(&self) -> (String, String) {
         let services = self.services().filter(|service| service.ticked() > 0).count();
-        let deletes = self
-            .methods()
-            .filter(|method| method.checked && method.kind.is_delete())
-            .count();
+        let deletes = self.methods().filter(|method| method.checked && method.kind.is_delete()).count();
         let ticked = self.ticked();
         if ticked == 0 {
             return ("No method".to_owned(), " is chosen yet.".to_owned());
@@ -172,10 +174,7 @@ impl Picker {
             1 => "1 can delete".to_owned(),
             many => format!("{} can delete", number(many)),
         };
-        (
-            counted(ticked, "method", "methods"),
-            format!(" in {}, {rest}.", counted(services, "service", "services")),
-        )
+        (counted(ticked, "method", "methods"), format!(" in {}, {rest}.", counted(services, "service", "services")))
     }
 }
 
@@ -184,22 +183,9 @@ mod tests {
     use super::*;
 
     fn picker(kinds: &[(Kind, bool)]) -> Picker {
-        let methods = kinds.iter().map(|&(kind, checked)| PickerMethod {
-            kind,
-            checked,
-            ..PickerMethod::default()
-        });
-        let service = PickerService {
-            methods: methods.collect(),
-            ..PickerService::default()
-        };
-        Picker {
-            apis: vec![PickerApi {
-                title: String::new(),
-                services: vec![service],
-            }],
-            ..Picker::default()
-        }
+        let methods = kinds.iter().map(|&(kind, checked)| PickerMethod { kind, checked, ..PickerMethod::default() });
+        let service = PickerService { methods: methods.collect(), ..PickerService::default() };
+        Picker { apis: vec![PickerApi { title: String::new(), services: vec![service] }], ..Picker::default() }
     }
 
     #[test]
@@ -217,10 +203,7 @@ mod tests {
             n + &rest
         };
         assert_eq!(words(&[(Kind::Read, true)]), "1 method in 1 service, none can delete.");
-        assert_eq!(
-            words(&[(Kind::Delete, true), (Kind::Delete, true)]),
-            "2 methods in 1 service, 2 can delete."
-        );
+        assert_eq!(words(&[(Kind::Delete, true), (Kind::Delete, true)]), "2 methods in 1 service, 2 can delete.");
         assert_eq!(words(&[(Kind::Delete, false)]), "No method is chosen yet.");
     }
 }

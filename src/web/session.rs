@@ -46,9 +46,7 @@ impl FromRequest for Visitor {
     type Future = std::future::Ready<Result<Visitor>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(config(request).map(|config| Visitor {
-            origin: origin(request, &config),
-        }))
+        std::future::ready(config(request).map(|config| Visitor { origin: origin(request, &config) }))
     }
 }
 
@@ -70,45 +68,24 @@ impl FromRequest for Administrator {
         let request = request.clone();
         Box::pin(async move {
             let me = signed_in(&request).await?;
-            if me.actor.may(Deed::Administer) {
-                Ok(Administrator(me))
-            } else {
-                Err(Error::Missing)
-            }
+            if me.actor.may(Deed::Administer) { Ok(Administrator(me)) } else { Err(Error::Missing) }
         })
     }
 }
 
 fn config(request: &HttpRequest) -> Result<web::Data<Config>> {
-    request
-        .app_data::<web::Data<Config>>()
-        .cloned()
-        .ok_or_else(|| Error::internal("no settings"))
+    request.app_data::<web::Data<Config>>().cloned().ok_or_else(|| Error::internal("no settings"))
 }
 
 /// The session of a request, if its row is alive and its account enabled.
 pub async fn signed_in(request: &HttpRequest) -> Result<SignedIn> {
-    let app = request
-        .app_data::<web::Data<Arc<App>>>()
-        .ok_or_else(|| Error::internal("no app"))?;
+    let app = request.app_data::<web::Data<Arc<App>>>().ok_or_else(|| Error::internal("no app"))?;
     let origin = origin(request, &*config(request)?);
-    let id = request
-        .get_session()
-        .get::<SessionId>(SESSION)
-        .ok()
-        .flatten()
-        .ok_or(Error::SignedOut)?;
+    let id = request.get_session().get::<SessionId>(SESSION).ok().flatten().ok_or(Error::SignedOut)?;
     let of = id.clone();
-    let account = app
-        .read(move |conn| session::account_of(conn, &of))
-        .await?
-        .ok_or(Error::SignedOut)?;
+    let account = app.read(move |conn| session::account_of(conn, &of)).await?.ok_or(Error::SignedOut)?;
     let actor = session::actor(&account, &id, origin);
-    Ok(SignedIn {
-        account,
-        session: id,
-        actor,
-    })
+    Ok(SignedIn { account, session: id, actor })
 }
 
 /// The code that the first owner has to know, printed at start; `None` once there is an account.
@@ -172,11 +149,7 @@ pub async fn set_up(
 }
 
 async fn make_owner(app: &Arc<App>, code: &SetupCode, form: &Posted, origin: Origin) -> Result<Account> {
-    let draft = PersonDraft {
-        name: form.text("name").into(),
-        email: form.text("email").into(),
-        role: Role::Owner,
-    };
+    let draft = PersonDraft { name: form.text("name").into(), email: form.text("email").into(), role: Role::Owner };
     let password = Password::new(form.text("password").to_owned());
     let mut problems = match draft.check(&password, app.policy.password_min) {
         Err(Error::Invalid(problems)) => problems,
@@ -184,24 +157,14 @@ async fn make_owner(app: &Arc<App>, code: &SetupCode, form: &Posted, origin: Ori
     };
     if !is_code(code, form.text("code")) {
         let sentence = "This is not the code that Hallpass printed when it was started. Look there again.".to_owned();
-        problems.insert(
-            0,
-            Problem {
-                field: "code",
-                sentence,
-            },
-        );
+        problems.insert(0, Problem { field: "code", sentence });
     }
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
     let phc = app.hasher.hash(password).await.map_err(account::hash_error)?;
     let new = draft.with(phc, zone(form));
-    let actor = Actor {
-        via: Via::Setup,
-        origin,
-        ..Actor::operator()
-    };
+    let actor = Actor { via: Via::Setup, origin, ..Actor::operator() };
     app.write(move |tx| account::set_up(tx, &actor, new)).await
 }
 
@@ -239,12 +202,7 @@ pub async fn login_form(
         _ => None,
     };
     let next = query.text("next").to_owned();
-    let page = LoginPage {
-        shell: frame.shell("Sign in", "", None)?,
-        next,
-        note,
-        ..LoginPage::default()
-    };
+    let page = LoginPage { shell: frame.shell("Sign in", "", None)?, next, note, ..LoginPage::default() };
     frame.page(StatusCode::OK, &page)
 }
 
@@ -302,8 +260,7 @@ pub async fn sign_out(
     app: web::Data<Arc<App>>,
     cookie: Cookie,
 ) -> Result<HttpResponse> {
-    app.write(move |tx| session::sign_out(tx, &me.actor, &me.session))
-        .await?;
+    app.write(move |tx| session::sign_out(tx, &me.actor, &me.session)).await?;
     cookie.purge();
     Ok(frame.go_on("/login?why=out", ""))
 }
@@ -311,7 +268,8 @@ pub async fn sign_out(
 pub async fn theme(_: Visitor, form: Posted, frame: Frame) -> Result<HttpResponse> {
     let theme = Theme::from_value(form.text("theme"));
     let to = local_path(form.text("next")).unwrap_or_else(|| "/".to_owned());
-    frame.with_theme(frame.go_on(&to, ""), theme)
+    let answer = if frame.is_htmx { HttpResponse::NoContent().finish() } else { frame.go_on(&to, "") };
+    frame.with_theme(answer, theme)
 }
 
 #[cfg(test)]
@@ -320,10 +278,7 @@ mod tests {
 
     #[test]
     fn after_signing_in_only_paths_of_this_site_are_gone_to() {
-        assert_eq!(
-            local_path("/settings/tokens?q=a").as_deref(),
-            Some("/settings/tokens?q=a")
-        );
+        assert_eq!(local_path("/settings/tokens?q=a").as_deref(), Some("/settings/tokens?q=a"));
         for away in [
             "",
             "settings",

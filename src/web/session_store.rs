@@ -24,14 +24,13 @@ type State = HashMap<String, String>;
 pub struct Sessions(pub Arc<App>);
 
 /// Under TLS the name keeps the cookie to this host (RFC 6265bis, section 4.1.3.2).
+pub fn cookie_name(config: &Config) -> &'static str {
+    if config.has_tls() { "__Host-hallpass" } else { "hallpass" }
+}
+
 pub fn middleware(app: &Arc<App>, config: &Config, key: &Key) -> SessionMiddleware<Sessions> {
-    let name = if config.has_tls() {
-        "__Host-hallpass"
-    } else {
-        "hallpass"
-    };
     SessionMiddleware::builder(Sessions(app.clone()), key.clone())
-        .cookie_name(name.into())
+        .cookie_name(cookie_name(config).into())
         .cookie_secure(config.has_tls())
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
@@ -58,10 +57,7 @@ impl SessionStore for Sessions {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (app, digest) = (self.0.clone(), digest(key));
         let now = app.now();
-        let found = self
-            .0
-            .read(move |conn| session::find(conn, digest, now, &app.policy))
-            .await;
+        let found = self.0.read(move |conn| session::find(conn, digest, now, &app.policy)).await;
         let Some(found) = found.map_err(|cause| LoadError::Other(other(cause)))? else {
             return Ok(None);
         };
@@ -75,12 +71,7 @@ impl SessionStore for Sessions {
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let session = session_of(&state).ok_or_else(|| SaveError::Other(other("a session without a row")))?;
-        let text = self
-            .0
-            .random
-            .base62(43)
-            .map_err(|cause| SaveError::Other(other(cause)))?
-            .to_string();
+        let text = self.0.random.base62(43).map_err(|cause| SaveError::Other(other(cause)))?.to_string();
         let key = SessionKey::try_from(text).map_err(|cause| SaveError::Other(other(cause)))?;
         let digest = digest(&key);
         let bound = self.0.write(move |tx| session::bind(tx, &session, digest)).await;

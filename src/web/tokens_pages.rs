@@ -143,10 +143,7 @@ impl Status {
 
     /// Calls with it fail now, so the name is dimmed.
     pub fn dead(&self) -> bool {
-        matches!(
-            self,
-            Status::Expired | Status::Disabled | Status::Frozen | Status::Removed
-        )
+        matches!(self, Status::Expired | Status::Disabled | Status::Frozen | Status::Removed)
     }
 }
 
@@ -162,11 +159,7 @@ impl TokenList {
         let shown = match self.paging.any() {
             true => self.paging.summary() + " tokens",
             false if self.rows.len() < self.owned => {
-                format!(
-                    "{} of {}",
-                    number(self.rows.len()),
-                    counted(self.owned, "token", "tokens")
-                )
+                format!("{} of {}", number(self.rows.len()), counted(self.owned, "token", "tokens"))
             }
             false => counted(self.owned, "token", "tokens"),
         };
@@ -179,19 +172,11 @@ impl TokenList {
     /// What a screen reader hears as the table's name.
     pub fn caption(&self) -> String {
         let order = |column: &Column| {
-            if column.order == Order::Ascending {
-                "first to last"
-            } else {
-                "last to first"
-            }
+            if column.order == Order::Ascending { "first to last" } else { "last to first" }
         };
-        let sorted = [
-            ("name", &self.by_name),
-            ("expiry", &self.by_expiry),
-            ("last use", &self.by_use),
-        ]
-        .into_iter()
-        .find(|(_, column)| column.order != Order::None);
+        let sorted = [("name", &self.by_name), ("expiry", &self.by_expiry), ("last use", &self.by_use)]
+            .into_iter()
+            .find(|(_, column)| column.order != Order::None);
         match sorted {
             Some((word, column)) => format!("Your access tokens, sorted by {word}, {}", order(column)),
             None => "Your access tokens, newest first".to_owned(),
@@ -228,9 +213,7 @@ impl TokenFormPage {
     /// Closed only while there is nothing in it to see.
     pub fn limits_open(&self) -> bool {
         let limits = &self.limits;
-        let wrong = ["allow", "ip_allow", "rate_per_minute"]
-            .iter()
-            .any(|field| !self.errors.of(field).is_empty());
+        let wrong = ["allow", "ip_allow", "rate_per_minute"].iter().any(|field| !self.errors.of(field).is_empty());
         wrong || !(limits.allow.is_empty() && limits.ip_allow.is_empty() && limits.rate_per_minute.is_empty())
     }
 }
@@ -325,18 +308,8 @@ mod tests {
 
     #[test]
     fn the_footer_counts_what_is_shown_and_says_when_the_limit_is_reached() {
-        let list = |owned, limit| {
-            TokenList {
-                owned,
-                limit,
-                ..TokenList::default()
-            }
-            .summary()
-        };
-        assert_eq!(
-            list(50, 50),
-            "You have 50 of 50 tokens. Remove one to generate another."
-        );
+        let list = |owned, limit| TokenList { owned, limit, ..TokenList::default() }.summary();
+        assert_eq!(list(50, 50), "You have 50 of 50 tokens. Remove one to generate another.");
         assert_eq!(list(8, 50), "0 of 8 tokens. Your limit is 50.");
         assert_eq!(list(8, 0), "0 of 8 tokens.");
     }

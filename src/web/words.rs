@@ -21,11 +21,7 @@ pub struct Reading {
 
 impl Reading {
     pub fn of(account: &Account, now: Stamp) -> Reading {
-        Reading {
-            now,
-            zone: account.zone(),
-            dates: account.dates(),
-        }
+        Reading { now, zone: account.zone(), dates: account.dates() }
     }
 
     pub fn date(&self, at: Stamp) -> String {
@@ -81,9 +77,7 @@ fn label(field: &str) -> &'static str {
 pub fn access(catalogue: &Catalogue, set: Option<&str>) -> String {
     match set {
         None => "Custom".to_owned(),
-        Some(slug) => catalogue
-            .set(slug)
-            .map_or_else(|| slug.to_owned(), |set| set.name.clone()),
+        Some(slug) => catalogue.set(slug).map_or_else(|| slug.to_owned(), |set| set.name.clone()),
     }
 }
 
@@ -105,12 +99,7 @@ pub fn access_summary(catalogue: &Catalogue, scopes: &Lines) -> String {
 
 pub fn expires(end: Option<Stamp>, status: Status, reading: &Reading) -> When {
     let Some(end) = end else {
-        return When {
-            text: "Never".into(),
-            sub: "no expiry set".into(),
-            tone: Tone::Warn,
-            iso: String::new(),
-        };
+        return When { text: "Never".into(), sub: "no expiry set".into(), tone: Tone::Warn, iso: String::new() };
     };
     When {
         iso: end.rfc3339(),
@@ -126,16 +115,10 @@ pub fn expires(end: Option<Stamp>, status: Status, reading: &Reading) -> When {
 
 pub fn used(used: Option<&Used>, reading: &Reading) -> When {
     match used {
-        None => When {
-            text: "never".into(),
-            ..When::default()
-        },
-        Some(used) => When {
-            iso: used.at.rfc3339(),
-            text: reading.ago(used.at),
-            sub: reading.moment(used.at),
-            tone: Tone::Plain,
-        },
+        None => When { text: "never".into(), ..When::default() },
+        Some(used) => {
+            When { iso: used.at.rfc3339(), text: reading.ago(used.at), sub: reading.moment(used.at), tone: Tone::Plain }
+        }
     }
 }
 

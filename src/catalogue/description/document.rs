@@ -155,19 +155,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for PathItem<'a> {
                 while let Some(field) = map.next_key::<Text>()? {
                     match (&*field, http_method(&field)) {
                         (_, Some(verb)) if item.operations.iter().any(|(known, _)| *known == verb) => {
-                            return Err(A::Error::custom(format_args!(
-                                "The field `{}` is written twice.",
-                                &*field
-                            )));
+                            return Err(A::Error::custom(format_args!("The field `{}` is written twice.", &*field)));
                         }
                         (_, Some(verb)) => item.operations.push((verb, map.next_value::<Object<Operation>>()?.0)),
                         ("$ref", _) if item.reference.is_none() => item.reference = Some(map.next_value()?),
                         ("parameters", _) if item.parameters.is_none() => item.parameters = map.next_value()?,
                         ("$ref" | "parameters", _) => {
-                            return Err(A::Error::custom(format_args!(
-                                "The field `{}` is written twice.",
-                                &*field
-                            )));
+                            return Err(A::Error::custom(format_args!("The field `{}` is written twice.", &*field)));
                         }
                         (name, _) => {
                             item.servers |= name == "servers";
@@ -207,9 +201,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Parameter<'a> {
             (Some(reference), _, _) => Ok(Self::Reference(reference)),
             (None, Some("path"), Some(name)) => Ok(Self::Path(name)),
             (None, Some("query"), Some(name)) => Ok(Self::Query(name)),
-            (None, Some("path" | "query") | None, _) => Err(D::Error::custom(
-                "A parameter needs `name` and `in`, or a `$ref` to one that has them.",
-            )),
+            (None, Some("path" | "query") | None, _) => {
+                Err(D::Error::custom("A parameter needs `name` and `in`, or a `$ref` to one that has them."))
+            }
             (None, Some(_), _) => Ok(Self::Elsewhere),
         }
     }

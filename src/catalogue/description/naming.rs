@@ -42,10 +42,7 @@ pub(super) fn name_all<'a>(calls: &[Call<'a>], notes: &mut Notes) -> Names<'a> {
     let mut methods: Vec<(usize, String)> = service_of.into_iter().map(|service| (service, String::new())).collect();
     for (service, members) in services.iter().zip(members) {
         let own: Vec<&Call> = members.iter().filter_map(|&call| calls.get(call)).collect();
-        for (call, name) in members
-            .iter()
-            .zip(method::name_methods(&service.name, service.tag, &own, notes))
-        {
+        for (call, name) in members.iter().zip(method::name_methods(&service.name, service.tag, &own, notes)) {
             if let Some(method) = methods.get_mut(*call) {
                 method.1 = name;
             }
@@ -88,10 +85,7 @@ fn tokens(path: &str) -> impl Iterator<Item = Token<'_>> {
             }
             // An opening bracket that is not closed is text like any other.
             let last_close = rest.rfind('}').unwrap_or_default();
-            let end = rest
-                .match_indices('{')
-                .map(|(at, _)| at)
-                .find(|at| (1..last_close).contains(at));
+            let end = rest.match_indices('{').map(|(at, _)| at).find(|at| (1..last_close).contains(at));
             let (literal, after) = rest.split_at(end.unwrap_or(rest.len()));
             rest = after;
             Some(Token::Literal(literal))
@@ -105,13 +99,9 @@ fn is_noise(segment: &str) -> bool {
     let version = segment.strip_prefix(['v', 'V']).unwrap_or(segment);
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let stage = |part: &str| {
-        ["alpha", "beta", "rc"]
-            .iter()
-            .any(|stage| part.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(stage))
+        ["alpha", "beta", "rc"].iter().any(|stage| part.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(stage))
     };
-    ["api", "apis", "rest"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(segment))
+    ["api", "apis", "rest"].iter().any(|word| word.eq_ignore_ascii_case(segment))
         || version.split(['.', '_', '-']).all(digits)
         || version.starts_with(|c: char| c.is_ascii_digit()) && stage(version)
 }
@@ -127,11 +117,7 @@ fn cleaned(text: &str, keep: &[char], bytes: usize) -> String {
                 out.push('-');
             }
             gap = false;
-            if piece.is_empty() {
-                out.push(c)
-            } else {
-                out.push_str(piece)
-            }
+            if piece.is_empty() { out.push(c) } else { out.push_str(piece) }
         } else if !matches!(c, '\'' | '’' | '\u{300}'..='\u{36F}') {
             gap = true;
         }

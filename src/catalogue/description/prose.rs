@@ -26,23 +26,15 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// At most `bytes` of the text, cut between two characters.
 pub(super) fn beginning(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len()))
-        .rev()
-        .find(|&end| text.is_char_boundary(end));
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
     text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 /// The blocks between empty lines; headings stand alone.
 fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     let text = text.trim();
-    let body = if text.starts_with('#') {
-        text.split_once('\n').map_or(text, |(_, rest)| rest)
-    } else {
-        text
-    };
-    body.split("\n\n")
-        .flat_map(|part| part.split("\r\n\r\n"))
-        .chain((body != text).then_some(text))
+    let body = if text.starts_with('#') { text.split_once('\n').map_or(text, |(_, rest)| rest) } else { text };
+    body.split("\n\n").flat_map(|part| part.split("\r\n\r\n")).chain((body != text).then_some(text))
 }
 
 fn first_sentence(text: &str) -> &str {
@@ -87,11 +79,7 @@ fn untagged(text: &str) -> String {
         let tag = window.split_once(close).map(|(tag, _)| tag);
         match tag {
             Some(tag) if tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!') => {
-                out.push_str(if tag.contains("://") && !tag.contains(' ') {
-                    tag
-                } else {
-                    gap(tag)
-                });
+                out.push_str(if tag.contains("://") && !tag.contains(' ') { tag } else { gap(tag) });
                 rest = after.get(tag.len() + close.len()..).unwrap_or_default();
             }
             _ => {
@@ -106,19 +94,9 @@ fn untagged(text: &str) -> String {
 
 /// A tag inside a word must not tear it apart, one between two blocks must not glue them together.
 fn gap(tag: &str) -> &'static str {
-    let name = tag
-        .trim_start_matches('/')
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .next()
-        .unwrap_or_default();
-    let inline = [
-        "a", "b", "i", "u", "s", "em", "strong", "code", "tt", "span", "sub", "sup", "small", "kbd", "var",
-    ];
-    if inline.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        ""
-    } else {
-        " "
-    }
+    let name = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let inline = ["a", "b", "i", "u", "s", "em", "strong", "code", "tt", "span", "sub", "sup", "small", "kbd", "var"];
+    if inline.iter().any(|known| known.eq_ignore_ascii_case(name)) { "" } else { " " }
 }
 
 fn decoded(text: &str) -> String {
@@ -126,17 +104,9 @@ fn decoded(text: &str) -> String {
         return text.to_owned();
     }
     // `&amp;` last, so that nothing is decoded twice.
-    [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&apos;", "'"),
-        ("&nbsp;", " "),
-        ("&amp;", "&"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (entity, sign)| text.replace(entity, sign))
+    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (entity, sign)| text.replace(entity, sign))
 }
 
 /// A line without its Markdown marker for a heading, quote, list entry or fence.
@@ -146,16 +116,9 @@ fn unprefixed(line: &str) -> &str {
         return "";
     }
     let bare = line.trim_start_matches(['#', '>']);
-    let bare = if bare.len() == line.len() || bare.is_empty() || bare.starts_with(' ') {
-        bare
-    } else {
-        line
-    };
+    let bare = if bare.len() == line.len() || bare.is_empty() || bare.starts_with(' ') { bare } else { line };
     let bare = bare.trim_start();
-    bare.strip_prefix("- ")
-        .or_else(|| bare.strip_prefix("* "))
-        .or_else(|| bare.strip_prefix("+ "))
-        .unwrap_or(bare)
+    bare.strip_prefix("- ").or_else(|| bare.strip_prefix("* ")).or_else(|| bare.strip_prefix("+ ")).unwrap_or(bare)
 }
 
 /// Without Markdown emphasis, links, images, escapes and Javadoc `{@link …}`; code spans keep what they hold.
@@ -185,10 +148,7 @@ fn unmarked(line: &str) -> String {
             },
             '{' => match after.strip_prefix('@').and_then(|tag| tag.split_once('}')) {
                 Some((tag, tail)) => {
-                    out.push_str(
-                        tag.split_once(' ')
-                            .map_or("", |(_, name)| name.trim().trim_start_matches('#')),
-                    );
+                    out.push_str(tag.split_once(' ').map_or("", |(_, name)| name.trim().trim_start_matches('#')));
                     rest = tail;
                 }
                 None => out.push(c),
@@ -252,20 +212,14 @@ mod tests {
 
     #[test]
     fn html_tags_and_entities_do_not_reach_the_summary() {
-        assert_eq!(
-            one_line("Restarts <b>one</b>&nbsp;node.<br/>Slow &amp; loud"),
-            "Restarts one node. Slow & loud"
-        );
+        assert_eq!(one_line("Restarts <b>one</b>&nbsp;node.<br/>Slow &amp; loud"), "Restarts one node. Slow & loud");
         assert_eq!(one_line("<script>alert(1)</script><!-- no > --> x"), "alert(1) x");
         assert_eq!(one_line("a < b and &amp;lt; stays"), "a < b and &lt; stays");
     }
 
     #[test]
     fn markdown_noise_is_dropped_and_names_keep_their_signs() {
-        assert_eq!(
-            one_line("## The **big** _one_: [docs](http://x/y), `a_b`"),
-            "The big one: docs, a_b"
-        );
+        assert_eq!(one_line("## The **big** _one_: [docs](http://x/y), `a_b`"), "The big one: docs, a_b");
         assert_eq!(
             one_line("- snake_case, 2 * 3, _id and ![alt](x.png)\n> more"),
             "snake_case, 2 * 3, _id and alt more"

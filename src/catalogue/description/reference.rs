@@ -15,31 +15,18 @@ pub(super) fn layers<'d, 'a>(
     item: &'d PathItem<'a>,
 ) -> Result<Vec<(String, &'d PathItem<'a>)>, Problem> {
     let mut layers = vec![(place, item)];
-    while let Some((
-        place,
-        PathItem {
-            reference: Some(reference),
-            ..
-        },
-    )) = layers.last()
-    {
+    while let Some((place, PathItem { reference: Some(reference), .. })) = layers.last() {
         let place = format!("{place}/$ref");
         let steps = steps(reference, &place)?;
         let target = path_item(document, &steps).ok_or_else(|| {
             let searched = "path items are looked for under `#/paths` and `#/components/pathItems`";
-            Problem::new(
-                &*place,
-                format!("There is no path item at `{}`; {searched}.", beginning(reference, 300)),
-            )
+            Problem::new(&*place, format!("There is no path item at `{}`; {searched}.", beginning(reference, 300)))
         })?;
         if layers.iter().any(|(_, known)| std::ptr::eq(*known, target)) {
             return Err(Problem::new(place, "This reference leads back to itself."));
         }
         if layers.len() > LONGEST_CHAIN {
-            return Err(Problem::new(
-                place,
-                format!("There are more than {LONGEST_CHAIN} references in a row."),
-            ));
+            return Err(Problem::new(place, format!("There are more than {LONGEST_CHAIN} references in a row.")));
         }
         layers.push((joined(&steps), target));
     }
@@ -61,20 +48,14 @@ pub(super) fn parameter<'d, 'a>(
             return Err(Problem::new(here(), "This reference leads back to itself."));
         }
         if seen.len() == LONGEST_CHAIN {
-            return Err(Problem::new(
-                here(),
-                format!("There are more than {LONGEST_CHAIN} references in a row."),
-            ));
+            return Err(Problem::new(here(), format!("There are more than {LONGEST_CHAIN} references in a row.")));
         }
         seen.push(current);
         // The place is a closure's work, so the steps are taken with an empty one and it is put in afterwards.
         let steps = steps(reference, "").map_err(|problem| Problem::new(here(), problem.sentence))?;
         current = stored_parameter(document, &steps).ok_or_else(|| {
             let searched = "parameters are looked for under `#/components/parameters`, `#/parameters` and `#/paths`";
-            Problem::new(
-                here(),
-                format!("There is no parameter at `{}`; {searched}.", beginning(reference, 300)),
-            )
+            Problem::new(here(), format!("There is no parameter at `{}`; {searched}.", beginning(reference, 300)))
         })?;
         at = Some(joined(&steps));
     }
@@ -117,22 +98,13 @@ fn steps(reference: &str, place: &str) -> Result<Vec<String>, Problem> {
         let advice = "only references within it (`#/…`) are followed: bundle the description into one file first";
         Problem::new(place, format!("`{shown}` points outside this text; {advice}."))
     })?;
-    let decoded = percent_decoded(inside).ok_or_else(|| {
-        Problem::new(
-            place,
-            format!("`{shown}` is not percent-encoded as an address must be."),
-        )
-    })?;
-    Ok(decoded
-        .split('/')
-        .map(|step| step.replace("~1", "/").replace("~0", "~"))
-        .collect())
+    let decoded = percent_decoded(inside)
+        .ok_or_else(|| Problem::new(place, format!("`{shown}` is not percent-encoded as an address must be.")))?;
+    Ok(decoded.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect())
 }
 
 fn joined(steps: &[String]) -> String {
-    steps.iter().fold("#".to_owned(), |place, step| {
-        format!("{place}/{}", escaped(beginning(step, 300)))
-    })
+    steps.iter().fold("#".to_owned(), |place, step| format!("{place}/{}", escaped(beginning(step, 300))))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

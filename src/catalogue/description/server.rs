@@ -28,32 +28,20 @@ pub(super) fn servers(document: &Document, notes: &mut Notes) -> Vec<Server> {
         }
     }
     if servers.is_empty() {
-        servers.push(Server {
-            host: None,
-            base_path: String::new(),
-        });
+        servers.push(Server { host: None, base_path: String::new() });
     }
     servers
 }
 
 /// `host`, `basePath` and `schemes` as one address. Without a scheme it begins with `//`.
 fn swagger_address(document: &Document) -> Cow<'static, str> {
-    let base_path = document
-        .base_path
-        .as_deref()
-        .unwrap_or_default()
-        .trim()
-        .trim_start_matches('/');
+    let base_path = document.base_path.as_deref().unwrap_or_default().trim().trim_start_matches('/');
     let host = document.host.as_deref().unwrap_or_default().trim();
     if host.is_empty() {
         return format!("/{base_path}").into();
     }
     let (scheme, host) = host.split_once("://").unwrap_or(("", host));
-    let known = document
-        .schemes
-        .as_ref()
-        .and_then(|list| list.0.first())
-        .map_or("", |first| &**first);
+    let known = document.schemes.as_ref().and_then(|list| list.0.first()).map_or("", |first| &**first);
     let scheme = if scheme.is_empty() { known } else { scheme };
     let separator = if scheme.is_empty() { "" } else { ":" };
     format!("{scheme}{separator}//{}/{base_path}", host.trim_end_matches('/')).into()
@@ -70,9 +58,7 @@ fn filled<'a>(server: &'a document::Server) -> Cow<'a, str> {
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
         let variable = after.split_once('}').map(|(name, _)| name);
-        let default = variable
-            .and_then(|name| variables.find(name))
-            .and_then(|variable| variable.default.as_deref());
+        let default = variable.and_then(|name| variables.find(name)).and_then(|variable| variable.default.as_deref());
         rest = match (variable, default) {
             (Some(name), Some(default)) => {
                 out.push_str(beginning(default, MAX_PATH_BYTES));
@@ -104,52 +90,24 @@ fn parsed(address: &str, notes: &mut Notes) -> Option<Server> {
     }
     let absolute = scheme.is_some() || address.starts_with("//");
     if !absolute && !address.is_empty() && !address.starts_with(['/', '.', '?', '#']) {
-        notes.push(format!(
-            "The server `{shown}` begins neither with `https://` nor with `/` and was left out."
-        ));
+        notes.push(format!("The server `{shown}` begins neither with `https://` nor with `/` and was left out."));
         return None;
     }
-    let path_start = if absolute {
-        rest.find(['/', '?', '#']).unwrap_or(rest.len())
-    } else {
-        0
-    };
-    let (authority, path) = if absolute {
-        rest.split_at(path_start)
-    } else {
-        ("", address)
-    };
-    let path = path
-        .split(['?', '#'])
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches('.')
-        .trim_end_matches('/');
+    let path_start = if absolute { rest.find(['/', '?', '#']).unwrap_or(rest.len()) } else { 0 };
+    let (authority, path) = if absolute { rest.split_at(path_start) } else { ("", address) };
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_start_matches('.').trim_end_matches('/');
     if path.len() > MAX_PATH_BYTES {
-        notes.push(format!(
-            "The server `{shown}` has a path of more than {MAX_PATH_BYTES} bytes and was left out."
-        ));
+        notes.push(format!("The server `{shown}` has a path of more than {MAX_PATH_BYTES} bytes and was left out."));
         return None;
     }
     if path.contains(['{', '}']) {
-        notes.push(format!(
-            "The base path of the server `{shown}` has a variable without a default: set it by hand."
-        ));
+        notes.push(format!("The base path of the server `{shown}` has a variable without a default: set it by hand."));
     }
-    let host = if absolute {
-        host(authority, scheme.unwrap_or_default())
-    } else {
-        None
-    };
+    let host = if absolute { host(authority, scheme.unwrap_or_default()) } else { None };
     if absolute && host.is_none() {
-        notes.push(format!(
-            "`{shown}` does not name a real host; it is ignored, its path is kept."
-        ));
+        notes.push(format!("`{shown}` does not name a real host; it is ignored, its path is kept."));
     }
-    Some(Server {
-        host,
-        base_path: path.to_owned(),
-    })
+    Some(Server { host, base_path: path.to_owned() })
 }
 
 /// `host[:port]` in lower case, international names in ASCII (IDNA), without a port that the scheme implies;
@@ -177,13 +135,6 @@ fn host(authority: &str, scheme: &str) -> Option<String> {
     if port.is_empty() {
         return Some(host);
     }
-    let port = port
-        .parse::<u16>()
-        .ok()
-        .filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
-    Some(if Some(port) == implied {
-        host
-    } else {
-        format!("{host}:{port}")
-    })
+    let port = port.parse::<u16>().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some(if Some(port) == implied { host } else { format!("{host}:{port}") })
 }

@@ -12,27 +12,16 @@ use super::{MAX_BYTES, Problem, prose};
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Problem> {
     let start = "line 1, column 1";
     if bytes.len() > MAX_BYTES {
-        let sentence = format!(
-            "The text is larger than {} MiB, which is the most that is read.",
-            MAX_BYTES >> 20
-        );
+        let sentence = format!("The text is larger than {} MiB, which is the most that is read.", MAX_BYTES >> 20);
         return Err(Problem::new(start, sentence));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes
-            .get(..error.valid_up_to())
-            .and_then(|valid| std::str::from_utf8(valid).ok());
-        Problem::new(
-            line_and_column(before.unwrap_or_default()),
-            "The text is not UTF-8 from here on.",
-        )
+        let before = bytes.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok());
+        Problem::new(line_and_column(before.unwrap_or_default()), "The text is not UTF-8 from here on.")
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     match text.trim_start().chars().next() {
-        None => Err(Problem::new(
-            start,
-            "The text is empty; give an OpenAPI or Swagger description.",
-        )),
+        None => Err(Problem::new(start, "The text is empty; give an OpenAPI or Swagger description.")),
         Some('<') => Err(Problem::new(
             start,
             "This is a web page (HTML or XML), not an API description; give the address of its JSON or YAML file.",
@@ -60,27 +49,21 @@ pub(super) fn is_json(text: &str) -> bool {
 /// Reads JSON into one of the structs below.
 pub(super) fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Problem> {
     // Without places at first, which is several times faster; only a failure is read again to see where it is.
-    serde_json::from_str::<Object<T>>(json)
-        .map(|object| object.0)
-        .map_err(|error| {
-            if error.classify() != Category::Data {
-                return malformed(&error);
+    serde_json::from_str::<Object<T>>(json).map(|object| object.0).map_err(|error| {
+        if error.classify() != Category::Data {
+            return malformed(&error);
+        }
+        let mut again = serde_json::Deserializer::from_str(json);
+        match serde_path_to_error::deserialize::<_, Object<T>>(&mut again) {
+            Err(error) => {
+                let (place, sentence) = (pointer(error.path()), mistyped(&error.inner().to_string()));
+                let top = "An API description must be an object with an `openapi` or `swagger` field";
+                let sentence = if place == "#" { sentence.replace("This must be an object", top) } else { sentence };
+                Problem::new(place, sentence)
             }
-            let mut again = serde_json::Deserializer::from_str(json);
-            match serde_path_to_error::deserialize::<_, Object<T>>(&mut again) {
-                Err(error) => {
-                    let (place, sentence) = (pointer(error.path()), mistyped(&error.inner().to_string()));
-                    let top = "An API description must be an object with an `openapi` or `swagger` field";
-                    let sentence = if place == "#" {
-                        sentence.replace("This must be an object", top)
-                    } else {
-                        sentence
-                    };
-                    Problem::new(place, sentence)
-                }
-                Ok(_) => Problem::new("#", mistyped(&error.to_string())),
-            }
-        })
+            Ok(_) => Problem::new("#", mistyped(&error.to_string())),
+        }
+    })
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -107,9 +90,8 @@ pub(super) fn escaped(key: &str) -> String {
 /// The JSON parser's complaint in words that a person can act on.
 fn mistyped(message: &str) -> String {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    if let Some((found, wanted)) = message
-        .strip_prefix("invalid type: ")
-        .and_then(|rest| rest.rsplit_once(", expected "))
+    if let Some((found, wanted)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
     {
         let found = match found.split_once(' ').map_or((found, ""), |(kind, value)| (kind, value)) {
             ("map", _) => "an object".to_owned(),

@@ -19,11 +19,7 @@ fn openapi(paths: &str, more: &str) -> String {
 }
 
 fn parameters(method: &Method) -> Vec<(&str, Place)> {
-    method
-        .parameters
-        .iter()
-        .map(|parameter| (&*parameter.name, parameter.place))
-        .collect()
+    method.parameters.iter().map(|parameter| (&*parameter.name, parameter.place)).collect()
 }
 
 const ZONES: &str = r##"{
@@ -50,59 +46,25 @@ const ZONES: &str = r##"{
 #[test]
 fn a_json_description_is_read_whole() {
     let read = ok(ZONES);
-    assert_eq!(
-        (&*read.dialect, &*read.title, &*read.version),
-        ("OpenAPI 3.0.0", "DNS zones", "2.1")
-    );
-    assert_eq!(
-        read.servers,
-        [Server {
-            host: Some("dns.example.org".into()),
-            base_path: "/api/v1".into()
-        }]
-    );
-    let entry = ServiceEntry {
-        name: "zones".into(),
-        title: "Zones!".into(),
-        summary: "All zones.".into(),
-    };
+    assert_eq!((&*read.dialect, &*read.title, &*read.version), ("OpenAPI 3.0.0", "DNS zones", "2.1"));
+    assert_eq!(read.servers, [Server { host: Some("dns.example.org".into()), base_path: "/api/v1".into() }]);
+    let entry = ServiceEntry { name: "zones".into(), title: "Zones!".into(), summary: "All zones.".into() };
     assert_eq!(read.services, [entry]);
     assert_eq!(read.notes, [""; 0]);
-    let [list, create, delete] = &read.methods[..] else {
-        panic!("{:?}", read.methods)
-    };
-    assert_eq!(
-        (&*list.service, &*list.name, &*list.http_method, &*list.path),
-        ("zones", "listZones", "GET", "/zones")
-    );
+    let [list, create, delete] = &read.methods[..] else { panic!("{:?}", read.methods) };
+    assert_eq!((&*list.service, &*list.name, &*list.http_method, &*list.path), ("zones", "listZones", "GET", "/zones"));
     assert_eq!(list.docs_url.as_deref(), Some("https://example.org/docs"));
-    assert_eq!(
-        (&*list.summary, list.kind, list.deprecated),
-        ("Lists zones", Kind::Read, false)
-    );
-    assert_eq!(
-        (&*create.summary, create.kind, create.deprecated),
-        ("Makes one.", Kind::Write, true)
-    );
+    assert_eq!((&*list.summary, list.kind, list.deprecated), ("Lists zones", Kind::Read, false));
+    assert_eq!((&*create.summary, create.kind, create.deprecated), ("Makes one.", Kind::Write, true));
     assert_eq!(delete.kind, Kind::Delete);
-    assert_eq!(
-        parameters(delete),
-        [
-            ("zone_id", Place::Path),
-            ("deep", Place::Query),
-            ("force", Place::Query)
-        ]
-    );
+    assert_eq!(parameters(delete), [("zone_id", Place::Path), ("deep", Place::Query), ("force", Place::Query)]);
 }
 
 #[test]
 fn a_description_survives_being_stored_as_json() {
     let read = ok(ZONES);
     let stored = serde_json::to_string(&read).unwrap();
-    assert!(
-        stored.contains(r#""kind":"delete""#) && stored.contains(r#""place":"query""#),
-        "{stored}"
-    );
+    assert!(stored.contains(r#""kind":"delete""#) && stored.contains(r#""place":"query""#), "{stored}");
     assert_eq!(serde_json::from_str::<Description>(&stored).unwrap(), read);
 }
 
@@ -144,34 +106,17 @@ paths:
 fn a_yaml_description_with_anchors_and_merge_keys_is_read() {
     let read = ok(YAML);
     assert_eq!((&*read.dialect, &*read.version), ("OpenAPI 3.1.0", "1.0"));
-    assert_eq!(
-        read.servers,
-        [Server {
-            host: Some("pets.example.org:8443".into()),
-            base_path: "/v2".into()
-        }]
-    );
-    let [list, one] = &read.methods[..] else {
-        panic!("{:?}", read.methods)
-    };
-    assert_eq!(
-        (&*list.service, &*list.name, &*list.summary),
-        ("pets", "listPets", "Gets a thing")
-    );
-    assert_eq!(
-        (&*one.name, &*one.summary, one.deprecated),
-        ("getPet", "Gets a pet", true)
-    );
+    assert_eq!(read.servers, [Server { host: Some("pets.example.org:8443".into()), base_path: "/v2".into() }]);
+    let [list, one] = &read.methods[..] else { panic!("{:?}", read.methods) };
+    assert_eq!((&*list.service, &*list.name, &*list.summary), ("pets", "listPets", "Gets a thing"));
+    assert_eq!((&*one.name, &*one.summary, one.deprecated), ("getPet", "Gets a pet", true));
     assert_eq!(parameters(list), [("limit", Place::Query)]);
     assert_eq!(parameters(one), [("id", Place::Path), ("limit", Place::Query)]);
 }
 
 #[test]
 fn yaml_may_begin_like_json() {
-    assert_eq!(
-        ok("{openapi: 3.0.0, paths: {/a: {get: {operationId: x}}}}").methods[0].name,
-        "x"
-    );
+    assert_eq!(ok("{openapi: 3.0.0, paths: {/a: {get: {operationId: x}}}}").methods[0].name, "x");
 }
 
 #[test]
@@ -181,30 +126,16 @@ fn a_swagger_description_is_read() {
         put: {operationId: doIt, parameters: [{name: body, in: body}]}\n";
     let read = ok(text);
     assert_eq!(read.dialect, "Swagger 2.0");
-    assert_eq!(
-        read.servers,
-        [Server {
-            host: Some("old.example.org".into()),
-            base_path: "/v2".into()
-        }]
-    );
+    assert_eq!(read.servers, [Server { host: Some("old.example.org".into()), base_path: "/v2".into() }]);
     assert_eq!((&*read.methods[0].service, &*read.methods[0].name), ("a", "doIt"));
-    assert_eq!(
-        parameters(&read.methods[0]),
-        [("x", Place::Path), ("page", Place::Query)]
-    );
+    assert_eq!(parameters(&read.methods[0]), [("x", Place::Path), ("page", Place::Query)]);
 }
 
 #[test]
 fn every_http_method_has_its_kind() {
-    let verbs = [
-        "get", "head", "options", "trace", "query", "delete", "put", "post", "patch",
-    ];
+    let verbs = ["get", "head", "options", "trace", "query", "delete", "put", "post", "patch"];
     let operations: Vec<String> = verbs.iter().map(|verb| format!(r#""{verb}":{{}}"#)).collect();
-    let read = ok(&openapi(
-        &format!(r#""/a":{{"summary":"x",{}}}"#, operations.join(",")),
-        "",
-    ));
+    let read = ok(&openapi(&format!(r#""/a":{{"summary":"x",{}}}"#, operations.join(",")), ""));
     let kinds: Vec<Kind> = read.methods.iter().map(|method| method.kind).collect();
     assert_eq!(kinds[..5], [Kind::Read; 5]);
     assert_eq!(kinds[5], Kind::Delete);
@@ -219,12 +150,7 @@ fn servers_name_hosts_and_base_paths_and_placeholders_only_paths() {
         ("https://{tenant}.example.org/x", None, "/x", 1),
         ("https://<your host>/x", None, "/x", 1),
         ("https://example.com", Some("example.com"), "", 0),
-        (
-            "http://user:p@Example.com:8080/a/b/?q#f",
-            Some("example.com:8080"),
-            "/a/b",
-            0,
-        ),
+        ("http://user:p@Example.com:8080/a/b/?q#f", Some("example.com:8080"), "/a/b", 0),
         ("http://example.com:80/", Some("example.com"), "", 0),
         ("https://[::1]:8443/v1", Some("[::1]:8443"), "/v1", 0),
         ("https://bücher.example/", Some("xn--bcher-kva.example"), "", 0),
@@ -237,29 +163,15 @@ fn servers_name_hosts_and_base_paths_and_placeholders_only_paths() {
         ("example.com/x", None, "", 1),
     ];
     for (url, host, base_path, notes) in cases {
-        let read = ok(&openapi(
-            r#""/a":{"get":{}}"#,
-            &format!(r#","servers":[{{"url":"{url}"}}]"#),
-        ));
-        let expected = Server {
-            host: host.map(str::to_owned),
-            base_path: base_path.to_owned(),
-        };
-        assert_eq!(
-            (&read.servers[..], read.notes.len()),
-            (&[expected][..], notes),
-            "{url}: {:?}",
-            read.notes
-        );
+        let read = ok(&openapi(r#""/a":{"get":{}}"#, &format!(r#","servers":[{{"url":"{url}"}}]"#)));
+        let expected = Server { host: host.map(str::to_owned), base_path: base_path.to_owned() };
+        assert_eq!((&read.servers[..], read.notes.len()), (&[expected][..], notes), "{url}: {:?}", read.notes);
     }
 }
 
 #[test]
 fn without_servers_there_is_one_without_host_and_base_path_and_the_same_one_counts_once() {
-    let nothing = Server {
-        host: None,
-        base_path: String::new(),
-    };
+    let nothing = Server { host: None, base_path: String::new() };
     assert_eq!(ok(&openapi(r#""/a":{"get":{}}"#, "")).servers, [nothing]);
     let twice = r#","servers":[{"url":"https://a.example/"},{"url":"https://A.example"}]"#;
     assert_eq!(ok(&openapi(r#""/a":{"get":{}}"#, twice)).servers.len(), 1);
@@ -267,10 +179,7 @@ fn without_servers_there_is_one_without_host_and_base_path_and_the_same_one_coun
 
 #[test]
 fn servers_of_single_paths_and_operations_are_ignored_with_a_note() {
-    let read = ok(&openapi(
-        r#""/a":{"servers":[],"get":{"servers":[{"url":"https://b.example"}]}}"#,
-        "",
-    ));
+    let read = ok(&openapi(r#""/a":{"servers":[],"get":{"servers":[{"url":"https://b.example"}]}}"#, ""));
     assert_eq!(
         read.notes,
         ["Servers of single paths or operations are ignored (2 in all; the first is #/paths/~1a/servers)."]
@@ -286,19 +195,8 @@ fn path_items_and_parameters_are_followed_by_reference() {
     let components = r##","components":{"parameters":{"a/b":{"$ref":"#/components/parameters/c"},"c":{"name":"n","in":"query"}},
         "pathItems":{"one":{"parameters":[{"name":"p","in":"query"}],"get":{"operationId":"get"},"post":{"operationId":"post"}}}}"##;
     let read = ok(&openapi(paths, components));
-    let all: Vec<String> = read
-        .methods
-        .iter()
-        .map(|m| format!("{} {} {}", m.http_method, m.path, m.name))
-        .collect();
-    let expected = [
-        "GET /a/{x} get",
-        "POST /a/{x} post",
-        "POST /b/{x} own",
-        "GET /b/{x} get",
-        "GET /c c",
-        "GET /d d",
-    ];
+    let all: Vec<String> = read.methods.iter().map(|m| format!("{} {} {}", m.http_method, m.path, m.name)).collect();
+    let expected = ["GET /a/{x} get", "POST /a/{x} post", "POST /b/{x} own", "GET /b/{x} get", "GET /c c", "GET /d d"];
     assert_eq!(all, expected);
     assert_eq!(parameters(&read.methods[3]), [("x", Place::Path), ("p", Place::Query)]);
     assert_eq!(parameters(&read.methods[4]), [("n", Place::Query), ("q", Place::Query)]);
@@ -307,10 +205,7 @@ fn path_items_and_parameters_are_followed_by_reference() {
 #[test]
 fn references_in_a_circle_into_nothing_or_outside_are_refused_with_their_place() {
     let item = |reference: &str| openapi(&format!(r#""/a":{{"$ref":"{reference}"}}"#), "");
-    assert_eq!(
-        refused(&item("#/paths/~1a")),
-        "#/paths/~1a/$ref: This reference leads back to itself."
-    );
+    assert_eq!(refused(&item("#/paths/~1a")), "#/paths/~1a/$ref: This reference leads back to itself.");
     assert!(refused(&item("#/paths/~1b")).starts_with("#/paths/~1a/$ref: There is no path item at `#/paths/~1b`"));
     assert!(refused(&item("other.yaml#/x")).contains("`other.yaml#/x` points outside this text"));
     assert!(refused(&item("#/%zz")).contains("percent-encoded"));
@@ -321,10 +216,7 @@ fn references_in_a_circle_into_nothing_or_outside_are_refused_with_their_place()
     };
     let a = r##"{"$ref":"#/components/parameters/a"}"##;
     let circle = r##""a":{"$ref":"#/components/parameters/b"},"b":{"$ref":"#/components/parameters/a"}"##;
-    assert_eq!(
-        refused(&get(a, circle)),
-        "#/components/parameters/a/$ref: This reference leads back to itself."
-    );
+    assert_eq!(refused(&get(a, circle)), "#/components/parameters/a/$ref: This reference leads back to itself.");
     assert!(refused(&get(a, "")).starts_with("#/paths/~1a/get/parameters/0/$ref: There is no parameter at"));
     let chain = r##""a":{"$ref":"#/x/y"}"##;
     assert!(refused(&get(a, chain)).starts_with("#/components/parameters/a/$ref: There is no parameter at `#/x/y`"));
@@ -336,12 +228,7 @@ fn parameters_of_a_template_are_listed_first_declared_or_not() {
         r#""/a/{x}/{y}.{z}":{"get":{"parameters":[{"name":"q","in":"query"},{"name":"z","in":"path"},{"name":"stray","in":"path"}]}}"#,
         "",
     );
-    let expected = [
-        ("x", Place::Path),
-        ("y", Place::Path),
-        ("z", Place::Path),
-        ("q", Place::Query),
-    ];
+    let expected = [("x", Place::Path), ("y", Place::Path), ("z", Place::Path), ("q", Place::Query)];
     assert_eq!(parameters(&ok(&text).methods[0]), expected);
 }
 
@@ -349,21 +236,10 @@ fn parameters_of_a_template_are_listed_first_declared_or_not() {
 fn a_docs_link_is_a_web_address_or_none() {
     let docs = |url: &str| {
         let operation = format!(r#""/a":{{"get":{{"externalDocs":{{"url":"{url}"}}}}}}"#);
-        ok(&openapi(&operation, r#","externalDocs":{"url":"https://api.example"}"#)).methods[0]
-            .docs_url
-            .clone()
+        ok(&openapi(&operation, r#","externalDocs":{"url":"https://api.example"}"#)).methods[0].docs_url.clone()
     };
-    assert_eq!(
-        docs("HTTP://example.org/a b").as_deref(),
-        Some("http://example.org/a%20b")
-    );
-    for bad in [
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "/relative",
-        "",
-        "file:///etc/passwd",
-    ] {
+    assert_eq!(docs("HTTP://example.org/a b").as_deref(), Some("http://example.org/a%20b"));
+    for bad in ["javascript:alert(1)", "data:text/html,x", "/relative", "", "file:///etc/passwd"] {
         assert_eq!(docs(bad), None, "{bad}");
     }
 }
@@ -383,51 +259,21 @@ fn what_is_no_description_is_refused_each_with_its_own_sentence() {
         (" \n\t", "line 1, column 1: The text is empty"),
         (&*large, "line 1, column 1: The text is larger than 16 MiB"),
         ("<!DOCTYPE html><p>", "line 1, column 1: This is a web page"),
-        (
-            "{\"a\": 1,\n  \"b\" 2}",
-            "line 2, column 7: This is not valid JSON: expected `:`.",
-        ),
-        (
-            "{\"openapi\":\"3.0.0\"",
-            "line 1, column 18: This is not valid JSON: EOF while parsing an object.",
-        ),
-        (
-            "a: b\n  c: d\n",
-            "line 2, column 4: This is not valid YAML: mapping values are not allowed in this context.",
-        ),
-        (
-            "hello there",
-            "line 1, column 1: This is plain text, not the fields of an API description in JSON or YAML.",
-        ),
+        ("{\"a\": 1,\n  \"b\" 2}", "line 2, column 7: This is not valid JSON: expected `:`."),
+        ("{\"openapi\":\"3.0.0\"", "line 1, column 18: This is not valid JSON: EOF while parsing an object."),
+        ("a: b\n  c: d\n", "line 2, column 4: This is not valid YAML: mapping values are not allowed in this context."),
+        ("hello there", "line 1, column 1: This is plain text, not the fields of an API description in JSON or YAML."),
         ("# nothing", "line 1, column 1: This is plain text"),
-        (
-            "- a\n",
-            "#: An API description must be an object with an `openapi` or `swagger` field, not a list.",
-        ),
-        (
-            "[1]",
-            "#: An API description must be an object with an `openapi` or `swagger` field, not a list.",
-        ),
+        ("- a\n", "#: An API description must be an object with an `openapi` or `swagger` field, not a list."),
+        ("[1]", "#: An API description must be an object with an `openapi` or `swagger` field, not a list."),
         ("{}", "#: There is no `openapi` or `swagger` field at the top"),
-        (
-            "{\"asyncapi\":\"2.0.0\"}",
-            "#: There is no `openapi` or `swagger` field at the top",
-        ),
-        (
-            "{\"swagger\":\"1.2\",\"paths\":[]}",
-            "#/swagger: `1.2` is not a known version",
-        ),
+        ("{\"asyncapi\":\"2.0.0\"}", "#: There is no `openapi` or `swagger` field at the top"),
+        ("{\"swagger\":\"1.2\",\"paths\":[]}", "#/swagger: `1.2` is not a known version"),
         ("{\"openapi\":\"4.0.0\"}", "#/openapi: `4.0.0` is not a known version"),
         ("{\"openapi\":\"3.10.0\"}", "#/openapi: `3.10.0` is not a known version"),
         ("{\"openapi\":\"3.1.0\"}", "#: There is no `paths` field"),
-        (
-            "{\"openapi\":\"3.2.0\",\"paths\":{}}",
-            "#/paths: No path has an operation",
-        ),
-        (
-            "{\"openapi\":\"3.0.0\",\"paths\":{\"zones\":{}}}",
-            "#/paths/zones: A path must begin with `/`.",
-        ),
+        ("{\"openapi\":\"3.2.0\",\"paths\":{}}", "#/paths: No path has an operation"),
+        ("{\"openapi\":\"3.0.0\",\"paths\":{\"zones\":{}}}", "#/paths/zones: A path must begin with `/`."),
     ];
     for (text, expected) in cases {
         let problem = refused(text);
@@ -443,22 +289,10 @@ fn what_is_no_description_is_refused_each_with_its_own_sentence() {
 fn a_wrong_type_is_refused_with_its_exact_place() {
     let operation = |fields: &str| openapi(&format!(r#""/a/~b":{{"get":{{{fields}}}}}"#), "");
     let cases = [
-        (
-            operation(r#""operationId":5"#),
-            "#/paths/~1a~1~0b/get/operationId: This must be text, not the number 5.",
-        ),
-        (
-            operation(r#""operationId":true"#),
-            "#/paths/~1a~1~0b/get/operationId: This must be text, not true.",
-        ),
-        (
-            operation(r#""tags":"x""#),
-            "#/paths/~1a~1~0b/get/tags: This must be a list, not the text \"x\".",
-        ),
-        (
-            operation(r#""tags":[{}]"#),
-            "#/paths/~1a~1~0b/get/tags/0: This must be text, not an object.",
-        ),
+        (operation(r#""operationId":5"#), "#/paths/~1a~1~0b/get/operationId: This must be text, not the number 5."),
+        (operation(r#""operationId":true"#), "#/paths/~1a~1~0b/get/operationId: This must be text, not true."),
+        (operation(r#""tags":"x""#), "#/paths/~1a~1~0b/get/tags: This must be a list, not the text \"x\"."),
+        (operation(r#""tags":[{}]"#), "#/paths/~1a~1~0b/get/tags/0: This must be text, not an object."),
         (
             operation(r#""deprecated":"no""#),
             "#/paths/~1a~1~0b/get/deprecated: This must be a boolean, not the text \"no\".",
@@ -471,38 +305,14 @@ fn a_wrong_type_is_refused_with_its_exact_place() {
             operation(r#""parameters":[{"name":"a"}]"#),
             "#/paths/~1a~1~0b/get/parameters/0: A parameter needs `name` and `in`, or a `$ref` to one that has them.",
         ),
-        (
-            operation(r#""summary":"a","summary":"b""#),
-            "#/paths/~1a~1~0b/get: The field `summary` is written twice.",
-        ),
-        (
-            openapi(r#""/a":{"get":null}"#, ""),
-            "#/paths/~1a/get: This must be an object, not null.",
-        ),
-        (
-            openapi(r#""/a":{"get":[]}"#, ""),
-            "#/paths/~1a/get: This must be an object, not a list.",
-        ),
-        (
-            openapi(r#""/a":[]"#, ""),
-            "#/paths/~1a: This must be an object, not a list.",
-        ),
-        (
-            openapi(r#""/a":{"get":{},"get":{}}"#, ""),
-            "#/paths/~1a: The field `get` is written twice.",
-        ),
-        (
-            openapi(r#""/a":{},"/a":{}"#, ""),
-            "#/paths: The key `/a` is written twice.",
-        ),
-        (
-            openapi("", r#","servers":{"url":"x"}"#),
-            "#/servers: This must be a list, not an object.",
-        ),
-        (
-            openapi("", r#","servers":[{"url":1.5}]"#),
-            "#/servers/0/url: This must be text, not the number 1.5.",
-        ),
+        (operation(r#""summary":"a","summary":"b""#), "#/paths/~1a~1~0b/get: The field `summary` is written twice."),
+        (openapi(r#""/a":{"get":null}"#, ""), "#/paths/~1a/get: This must be an object, not null."),
+        (openapi(r#""/a":{"get":[]}"#, ""), "#/paths/~1a/get: This must be an object, not a list."),
+        (openapi(r#""/a":[]"#, ""), "#/paths/~1a: This must be an object, not a list."),
+        (openapi(r#""/a":{"get":{},"get":{}}"#, ""), "#/paths/~1a: The field `get` is written twice."),
+        (openapi(r#""/a":{},"/a":{}"#, ""), "#/paths: The key `/a` is written twice."),
+        (openapi("", r#","servers":{"url":"x"}"#), "#/servers: This must be a list, not an object."),
+        (openapi("", r#","servers":[{"url":1.5}]"#), "#/servers/0/url: This must be text, not the number 1.5."),
         (
             "openapi: 3.0.0\npaths:\n  /a:\n    get: [x]\n".to_owned(),
             "#/paths/~1a/get: This must be an object, not a list.",
@@ -522,12 +332,7 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
 
 #[test]
 fn there_is_a_limit_to_operations_templates_and_parameters() {
-    let paths = |count: usize| {
-        (0..count)
-            .map(|n| format!(r#""/p{n}":{{"get":{{}}}}"#))
-            .collect::<Vec<_>>()
-            .join(",")
-    };
+    let paths = |count: usize| (0..count).map(|n| format!(r#""/p{n}":{{"get":{{}}}}"#)).collect::<Vec<_>>().join(",");
     assert_eq!(ok(&openapi(&paths(MAX_OPERATIONS), "")).methods.len(), MAX_OPERATIONS);
     assert!(
         refused(&openapi(&paths(MAX_OPERATIONS + 1), "")).starts_with("#/paths: There are more than 20000 entries")
@@ -540,21 +345,14 @@ fn there_is_a_limit_to_operations_templates_and_parameters() {
     assert!(refused(&path(2_049)).ends_with("A path may have at most 2048 bytes."));
 
     let list = vec![r#"{"name":"q","in":"query"}"#; 1_000].join(",");
-    let items = (0..401)
-        .map(|n| format!(r##""/p{n}":{{"$ref":"#/components/pathItems/i"}}"##))
-        .collect::<Vec<_>>()
-        .join(",");
+    let items =
+        (0..401).map(|n| format!(r##""/p{n}":{{"$ref":"#/components/pathItems/i"}}"##)).collect::<Vec<_>>().join(",");
     let components = format!(r#","components":{{"pathItems":{{"i":{{"parameters":[{list}],"get":{{}}}}}}}}"#);
     assert!(refused(&openapi(&items, &components)).contains("There are more than 400000 parameters in all"));
     let verbs = r#""get":{},"put":{},"post":{},"delete":{},"patch":{}"#;
-    let shared: Vec<String> = (0..80)
-        .map(|n| format!(r#""/p{n}":{{"parameters":[{list}],{verbs}}}"#))
-        .collect();
+    let shared: Vec<String> = (0..80).map(|n| format!(r#""/p{n}":{{"parameters":[{list}],{verbs}}}"#)).collect();
     assert!(refused(&openapi(&shared.join(","), "")).contains("There are more than 400000 parameters in all"));
-    let long = format!(
-        r#""/a":{{"get":{{"parameters":[{{"name":"{}","in":"query"}}]}}}}"#,
-        "n".repeat(257)
-    );
+    let long = format!(r#""/a":{{"get":{{"parameters":[{{"name":"{}","in":"query"}}]}}}}"#, "n".repeat(257));
     assert!(refused(&openapi(&long, "")).ends_with("The name of a parameter may have at most 256 bytes."));
 }
 
@@ -562,19 +360,11 @@ fn there_is_a_limit_to_operations_templates_and_parameters() {
 fn thousands_of_operations_that_want_one_name_are_told_apart_and_the_notes_stay_short() {
     let paths: Vec<String> = (0..5_000)
         .map(|n| {
-            format!(
-                r#""/p{}/{}":{{"get":{{"operationId":"x","tags":["a"]}}}}"#,
-                "-".repeat(n % 1_000 + 1),
-                n / 1_000
-            )
+            format!(r#""/p{}/{}":{{"get":{{"operationId":"x","tags":["a"]}}}}"#, "-".repeat(n % 1_000 + 1), n / 1_000)
         })
         .collect();
     let read = ok(&openapi(&paths.join(","), ""));
-    let names: HashSet<String> = read
-        .methods
-        .iter()
-        .map(|method| method.name.to_ascii_lowercase())
-        .collect();
+    let names: HashSet<String> = read.methods.iter().map(|method| method.name.to_ascii_lowercase()).collect();
     assert_eq!(names.len(), 5_000);
     assert_eq!(read.notes.len(), MAX_NOTES + 1);
     assert_eq!(read.notes[MAX_NOTES], "4900 more notes of this kind were left out.");
@@ -591,14 +381,7 @@ fn hostile_texts_are_refused_soon() {
     let long = "x".repeat(2_000_000);
     let wide = format!("openapi: 3.0.0\nl: &l {long}\npaths:\n{}", "  ? [1]\n  : *l\n");
     let copies = format!("openapi: 3.0.0\nl: &l {long}\nm: [{}]\n", vec!["*l"; 1_000].join(","));
-    let deep = openapi(
-        &format!(
-            r#""/a":{{"get":{{"x":{}1{}}}}}"#,
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        ),
-        "",
-    );
+    let deep = openapi(&format!(r#""/a":{{"get":{{"x":{}1{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000)), "");
     let start = Instant::now();
     assert!(refused(&bomb).contains("aliases"));
     assert!(refused(&copies).contains("aliases"));
@@ -614,14 +397,8 @@ fn hostile_texts_are_refused_soon() {
 fn hold_promises(text: &[u8]) {
     match read(text) {
         Err(problem) => {
-            assert!(
-                problem.place.starts_with('#') || problem.place.starts_with("line "),
-                "{problem}"
-            );
-            assert!(
-                problem.sentence.ends_with('.') || problem.sentence.len() > 3,
-                "{problem}"
-            );
+            assert!(problem.place.starts_with('#') || problem.place.starts_with("line "), "{problem}");
+            assert!(problem.sentence.ends_with('.') || problem.sentence.len() > 3, "{problem}");
         }
         Ok(read) => {
             let mut names = HashSet::new();
@@ -631,18 +408,9 @@ fn hold_promises(text: &[u8]) {
                 assert!(method.service.chars().all(|c| sign("._-", c)), "{method:?}");
                 assert!((1..=128).contains(&method.name.len()), "{method:?}");
                 assert!(method.name.chars().all(|c| sign("._/-", c)), "{method:?}");
-                assert!(
-                    names.insert(format!("{}:{}", method.service, method.name).to_ascii_lowercase()),
-                    "{method:?}"
-                );
-                assert!(
-                    method.summary.chars().count() <= 200 && !method.summary.contains('\n'),
-                    "{method:?}"
-                );
-                assert!(
-                    read.services.iter().any(|service| service.name == method.service),
-                    "{method:?}"
-                );
+                assert!(names.insert(format!("{}:{}", method.service, method.name).to_ascii_lowercase()), "{method:?}");
+                assert!(method.summary.chars().count() <= 200 && !method.summary.contains('\n'), "{method:?}");
+                assert!(read.services.iter().any(|service| service.name == method.service), "{method:?}");
             }
             assert!(!read.servers.is_empty() && !read.methods.is_empty());
         }

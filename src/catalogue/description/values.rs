@@ -40,11 +40,7 @@ struct TextVisitor {
 
 impl TextVisitor {
     fn loosely<'de, E: Error>(&self, text: String, found: Unexpected) -> Result<Cow<'de, str>, E> {
-        if self.loose {
-            Ok(Cow::Owned(text))
-        } else {
-            Err(E::invalid_type(found, self))
-        }
+        if self.loose { Ok(Cow::Owned(text)) } else { Err(E::invalid_type(found, self)) }
     }
 }
 
@@ -173,15 +169,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 
 fn room_for_one_more<E: Error>(entries: usize) -> Result<(), E> {
     let sentence = || {
-        E::custom(format_args!(
-            "There are more than {MAX_OPERATIONS} entries here, which is the most that is read."
-        ))
+        E::custom(format_args!("There are more than {MAX_OPERATIONS} entries here, which is the most that is read."))
     };
-    if entries < MAX_OPERATIONS {
-        Ok(())
-    } else {
-        Err(sentence())
-    }
+    if entries < MAX_OPERATIONS { Ok(()) } else { Err(sentence()) }
 }
 
 /// A map with free keys, in the order of the file. `X` leaves out `x-…` keys, which extend `paths` with anything.
@@ -192,10 +182,7 @@ pub(super) struct Entries<'a, T, const X: bool> {
 
 impl<T, const X: bool> Entries<'_, T, X> {
     pub fn find(&self, key: &str) -> Option<&T> {
-        self.by_key
-            .get(key)
-            .and_then(|&at| self.list.get(at))
-            .map(|(_, value)| value)
+        self.by_key.get(key).and_then(|&at| self.list.get(at)).map(|(_, value)| value)
     }
 }
 
@@ -210,10 +197,7 @@ impl<'de: 'a, 'a, T: Deserialize<'de>, const X: bool> Deserialize<'de> for Entri
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Entries {
-                    list: Vec::new(),
-                    by_key: HashMap::new(),
-                };
+                let mut entries = Entries { list: Vec::new(), by_key: HashMap::new() };
                 while let Some(Text(key)) = map.next_key()? {
                     if X && key.starts_with("x-") {
                         map.next_value::<IgnoredAny>()?;

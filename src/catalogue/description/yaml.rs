@@ -18,10 +18,7 @@ const MAX_BRACKET_WORK: usize = 200_000_000;
 
 pub(super) fn to_json(text: &str) -> Result<String, Problem> {
     refuse_costly(text)?;
-    let mut sheet = Sheet {
-        out: Vec::with_capacity(text.len()),
-        spent: 0,
-    };
+    let mut sheet = Sheet { out: Vec::with_capacity(text.len()), spent: 0 };
     let read = Node(&mut sheet).deserialize(yaml_serde::Deserializer::from_str(text));
     let spent = sheet.spent;
     read.map_err(|error| explained(&error, spent))?;
@@ -62,10 +59,7 @@ fn explained(error: &yaml_serde::Error, spent: usize) -> Problem {
     );
     let message = error.to_string();
     let sentence = if spent > BUDGET || message.contains("repetition limit") {
-        format!(
-            "The YAML aliases (`*name`) repeat so much that more than {} MiB come of them.",
-            BUDGET >> 20
-        )
+        format!("The YAML aliases (`*name`) repeat so much that more than {} MiB come of them.", BUDGET >> 20)
     } else if message.contains("recursion limit") {
         "The YAML is nested too deeply (more than 128 levels), or an alias holds itself.".to_owned()
     } else if message.contains("more than one document") {
@@ -144,14 +138,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         // JSON has no number for `.nan` and `.inf`.
-        self.0.put(
-            if value.is_finite() {
-                format!("{value:?}")
-            } else {
-                "null".to_owned()
-            }
-            .as_bytes(),
-        )
+        self.0.put(if value.is_finite() { format!("{value:?}") } else { "null".to_owned() }.as_bytes())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
@@ -285,10 +272,7 @@ impl<'de> Visitor<'de> for Merge<'_> {
 
 /// Lets `write` fill a sheet of its own that counts against the same budget.
 fn detached<E>(sheet: &mut Sheet, write: impl FnOnce(&mut Sheet) -> Result<(), E>) -> Result<Vec<u8>, E> {
-    let mut apart = Sheet {
-        out: Vec::new(),
-        spent: sheet.spent,
-    };
+    let mut apart = Sheet { out: Vec::new(), spent: sheet.spent };
     let result = write(&mut apart);
     sheet.spent = apart.spent;
     result.map(|()| apart.out)
@@ -314,10 +298,7 @@ mod tests {
 
     #[test]
     fn a_merged_map_with_only_merged_entries_is_valid_json() {
-        assert_eq!(
-            to_json("a: &a {x: 1}\nb: {<<: *a}\nc: {<<: {}}\n").unwrap(),
-            r#"{"a":{"x":1},"b":{"x":1},"c":{}}"#
-        );
+        assert_eq!(to_json("a: &a {x: 1}\nb: {<<: *a}\nc: {<<: {}}\n").unwrap(), r#"{"a":{"x":1},"b":{"x":1},"c":{}}"#);
     }
 
     #[test]
@@ -345,11 +326,7 @@ mod tests {
 
     #[test]
     fn an_alias_that_holds_itself_and_deep_nesting_are_refused() {
-        for text in [
-            "a: &a [*a]\n".to_owned(),
-            "a: &a {<<: *a}\n".to_owned(),
-            "[".repeat(150) + &"]".repeat(150),
-        ] {
+        for text in ["a: &a [*a]\n".to_owned(), "a: &a {<<: *a}\n".to_owned(), "[".repeat(150) + &"]".repeat(150)] {
             let problem = to_json(&text).unwrap_err();
             assert!(problem.sentence.contains("nested too deeply"), "{problem}");
         }
@@ -357,11 +334,7 @@ mod tests {
 
     #[test]
     fn texts_that_would_keep_the_parser_busy_are_refused_unparsed() {
-        for text in [
-            "[".repeat(100_000),
-            "? ".repeat(1_000_000),
-            "a: [".to_owned() + &"a,".repeat(3_000_000),
-        ] {
+        for text in ["[".repeat(100_000), "? ".repeat(1_000_000), "a: [".to_owned() + &"a,".repeat(3_000_000)] {
             let problem = to_json(&text).unwrap_err();
             assert!(problem.sentence.contains("more YAML nodes"), "{problem}");
         }
@@ -369,11 +342,6 @@ mod tests {
 
     #[test]
     fn two_documents_are_refused() {
-        assert!(
-            to_json("a: 1\n---\nb: 2\n")
-                .unwrap_err()
-                .sentence
-                .contains("more than one YAML document")
-        );
+        assert!(to_json("a: 1\n---\nb: 2\n").unwrap_err().sentence.contains("more than one YAML document"));
     }
 }

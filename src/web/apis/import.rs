@@ -52,21 +52,14 @@ fn page(
     options: &ApiOptions,
     problems: &[Problem],
 ) -> Result<ImportPage> {
-    let title = if replaces.is_some() {
-        "Replace description"
-    } else {
-        "Import an API"
-    };
+    let title = if replaces.is_some() { "Replace description" } else { "Import an API" };
     let mut options = typed_options(options);
     let of_options = ["hosts", "base_path", "greedy", "kinds", "least_roles", "resources"];
     options.open |= problems.iter().any(|problem| of_options.contains(&problem.field));
     Ok(ImportPage {
         shell: frame.shell(title, ADDRESS, Some(me))?,
         replaces: replaces.map(|api| api.title.clone()).unwrap_or_default(),
-        action: replaces.map_or_else(
-            || format!("{ADDRESS}/new"),
-            |api| format!("{}/import", address(&api.slug)),
-        ),
+        action: replaces.map_or_else(|| format!("{ADDRESS}/new"), |api| format!("{}/import", address(&api.slug))),
         cancel: replaces.map_or_else(|| ADDRESS.to_owned(), |api| address(&api.slug)),
         slug: slug.to_owned(),
         text: text.to_owned(),
@@ -105,21 +98,13 @@ async fn reviewed(
     replaces: Option<Arc<Api>>,
 ) -> Result<HttpResponse> {
     let options = posted_options(&upload.form);
-    let slug = replaces
-        .as_ref()
-        .map_or_else(|| upload.form.text("slug").trim().to_owned(), |api| api.slug.clone());
+    let slug = replaces.as_ref().map_or_else(|| upload.form.text("slug").trim().to_owned(), |api| api.slug.clone());
     let typed = upload.form.text("text").to_owned();
     match read(app, &slug, upload, options.clone(), replaces.is_some()).await {
         Ok(draft) => {
             let preview = preview(me, frame, app, &draft).await?;
             let key = propose(app, me, Action::ImportApi, draft).await?;
-            frame.page(
-                StatusCode::OK,
-                &PreviewPage {
-                    confirm: key,
-                    ..preview
-                },
-            )
+            frame.page(StatusCode::OK, &PreviewPage { confirm: key, ..preview })
         }
         Err(Error::Invalid(problems)) => {
             // A megabyte of pasted text is not sent back: the browser's own back button still has it.
@@ -133,11 +118,7 @@ async fn reviewed(
 
 /// Off the event loop: a large YAML text takes some hundred milliseconds.
 async fn read(app: &Arc<App>, slug: &str, upload: Uploaded, options: ApiOptions, again: bool) -> Result<Draft> {
-    let bytes = if upload.file.is_empty() {
-        upload.form.text("text").as_bytes().to_vec()
-    } else {
-        upload.file
-    };
+    let bytes = if upload.file.is_empty() { upload.form.text("text").as_bytes().to_vec() } else { upload.file };
     if bytes.is_empty() {
         return Err(Error::invalid("file", "Choose a file, or paste the description below."));
     }
@@ -157,11 +138,7 @@ async fn preview(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft) ->
     let current = catalogue.api(&draft.slug);
     let described = &draft.description;
     let of_kind = |wanted| {
-        described
-            .methods
-            .iter()
-            .filter(|m| draft.options.kind_of(&m.service, &m.name, m.kind) == wanted)
-            .count()
+        described.methods.iter().filter(|m| draft.options.kind_of(&m.service, &m.name, m.kind) == wanted).count()
     };
     let (hosts, base_path) = store::effective(draft);
     let mut preview = PreviewPage {
@@ -173,34 +150,12 @@ async fn preview(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft) ->
         lead: "This is what the description holds.".into(),
         action: CONFIRM.into(),
         email: me.account.label().to_owned(),
-        go: if current.is_some() {
-            "Replace description"
-        } else {
-            "Import API"
-        }
-        .into(),
+        go: if current.is_some() { "Replace description" } else { "Import API" }.into(),
         facts: vec![
             Fact::new("Short name", &draft.slug).mono(),
-            Fact::new(
-                "Description",
-                format!("{}, version {}", described.dialect, described.version),
-            ),
-            Fact::new(
-                "Hosts",
-                if hosts.is_empty() {
-                    "any host".to_owned()
-                } else {
-                    hosts.join(", ")
-                },
-            ),
-            Fact::new(
-                "Base path",
-                if base_path.is_empty() {
-                    "none".to_owned()
-                } else {
-                    base_path
-                },
-            ),
+            Fact::new("Description", format!("{}, version {}", described.dialect, described.version)),
+            Fact::new("Hosts", if hosts.is_empty() { "any host".to_owned() } else { hosts.join(", ") }),
+            Fact::new("Base path", if base_path.is_empty() { "none".to_owned() } else { base_path }),
         ],
         methods: described.methods.len(),
         services: described.services.len(),
@@ -214,17 +169,11 @@ async fn preview(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft) ->
         let difference = store::difference(Some(api), draft);
         // A changed method touches tokens as much as a removed one: their scope means another request afterwards.
         let changed = difference.changed.iter().map(|(short, _, _)| short);
-        let (slug, all) = (
-            api.slug.clone(),
-            difference.removed.iter().chain(changed).cloned().collect::<Vec<_>>(),
-        );
+        let (slug, all) = (api.slug.clone(), difference.removed.iter().chain(changed).cloned().collect::<Vec<_>>());
         let touched = app.read(move |conn| token::touched_by(conn, &slug, &all)).await?;
         preview.touched_more = touched.len().saturating_sub(MOST_TOKENS);
-        preview.touched = touched
-            .iter()
-            .take(MOST_TOKENS)
-            .map(|token| touched_row(token, &api.slug, &difference))
-            .collect();
+        preview.touched =
+            touched.iter().take(MOST_TOKENS).map(|token| touched_row(token, &api.slug, &difference)).collect();
         preview.changes = change_lists(api, draft, &difference);
     }
     Ok(preview)
@@ -240,26 +189,14 @@ fn touched_row(token: &Token, slug: &str, difference: &Difference) -> TouchedTok
     let effect = match (gone, changed) {
         (0, n) => format!("{} change", counted(n, "method", "methods")),
         (n, 0) => format!("loses {}", counted(n, "method", "methods")),
-        (n, m) => format!(
-            "loses {}, {} change",
-            counted(n, "method", "methods"),
-            counted(m, "method", "methods")
-        ),
+        (n, m) => format!("loses {}, {} change", counted(n, "method", "methods"), counted(m, "method", "methods")),
     };
-    TouchedToken {
-        name: token.name.clone(),
-        owner: token.created_by.clone(),
-        effect,
-    }
+    TouchedToken { name: token.name.clone(), owner: token.created_by.clone(), effect }
 }
 
 fn change_lists(api: &Api, draft: &Draft, difference: &Difference) -> Vec<ChangeList> {
     let new_row = |short: &String| {
-        let m = draft
-            .description
-            .methods
-            .iter()
-            .find(|m| format!("{}:{}", m.service, m.name) == *short)?;
+        let m = draft.description.methods.iter().find(|m| format!("{}:{}", m.service, m.name) == *short)?;
         let kind = kind(draft.options.kind_of(&m.service, &m.name, m.kind));
         Some(MethodRow {
             name: short.clone(),
@@ -281,10 +218,7 @@ fn change_lists(api: &Api, draft: &Draft, difference: &Difference) -> Vec<Change
     };
     let changed = difference.changed.iter().take(MOST_ROWS).filter_map(|(short, was, _)| {
         let row = new_row(short)?;
-        Some(MethodRow {
-            note: format!("was {was}"),
-            ..row
-        })
+        Some(MethodRow { note: format!("was {was}"), ..row })
     });
     let list = |title, hint: &str, count: usize, rows| ChangeList {
         title,
@@ -306,12 +240,7 @@ fn change_lists(api: &Api, draft: &Draft, difference: &Difference) -> Vec<Change
             difference.removed.len(),
             difference.removed.iter().take(MOST_ROWS).filter_map(old_row).collect(),
         ),
-        list(
-            "Changed",
-            "same name, another request",
-            difference.changed.len(),
-            changed.collect(),
-        ),
+        list("Changed", "same name, another request", difference.changed.len(), changed.collect()),
     ]
 }
 
@@ -327,11 +256,8 @@ pub async fn confirm(me: Administrator, form: Posted, frame: Frame, app: web::Da
         }
         Ok(Outcome::Again { payload, error }) => {
             let preview = preview(&me, &frame, &app, &payload).await?;
-            let again = PreviewPage {
-                confirm: form.text("confirm").to_owned(),
-                password_error: error.to_string(),
-                ..preview
-            };
+            let again =
+                PreviewPage { confirm: form.text("confirm").to_owned(), password_error: error.to_string(), ..preview };
             Ok(with_wait(frame.page(crate::http::status(&error), &again)?, &error))
         }
         Ok(Outcome::Back(draft)) => {
@@ -341,10 +267,9 @@ pub async fn confirm(me: Administrator, form: Posted, frame: Frame, app: web::Da
             page.note = Some(Note::plain("Choose the file once more: it is not kept here."));
             frame.page(StatusCode::OK, &page)
         }
-        Err(Error::Replayed(_)) => Ok(frame.go_on(
-            ADDRESS,
-            "That import was already confirmed, or it is too old. Nothing was done again.",
-        )),
+        Err(Error::Replayed(_)) => {
+            Ok(frame.go_on(ADDRESS, "That import was already confirmed, or it is too old. Nothing was done again."))
+        }
         Err(other) => Err(other),
     }
 }

@@ -84,25 +84,17 @@ async fn api_page(
 ) -> Result<ApiPage> {
     let reading = Reading::of(&me.account, app.now());
     let slug = api.slug.clone();
-    let by_set = app.read(move |conn| token::count_by_set(conn)).await?;
+    let by_set = app.read(token::count_by_set).await?;
     options.open = !problems.is_empty();
     let words: Vec<String> = q.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let services: Vec<ServiceRows> = api
         .services
         .iter()
         .map(|service| {
-            let methods: Vec<MethodRow> = api
-                .methods_of(service)
-                .iter()
-                .map(|m| method_row(m, &service.title, &words))
-                .collect();
+            let methods: Vec<MethodRow> =
+                api.methods_of(service).iter().map(|m| method_row(m, &service.title, &words)).collect();
             let open = !words.is_empty() && methods.iter().any(|m| !m.hidden);
-            ServiceRows {
-                id: service.name.clone(),
-                title: service.title.clone(),
-                open,
-                methods,
-            }
+            ServiceRows { id: service.name.clone(), title: service.title.clone(), open, methods }
         })
         .collect();
     let sets = api.sets.iter().map(|set| SetRow {
@@ -119,10 +111,7 @@ async fn api_page(
         shell: frame.shell(&api.title, ADDRESS, Some(me))?,
         title: api.title.clone(),
         facts: vec![
-            Fact::new(
-                "Description",
-                format!("{}, version {}", api.dialect, api.description_version),
-            ),
+            Fact::new("Description", format!("{}, version {}", api.dialect, api.description_version)),
             Fact::new("Imported", reading.moment(api.imported_at)),
             Fact::new(
                 "Methods",
@@ -132,22 +121,8 @@ async fn api_page(
                     counted(api.services.len(), "service", "services")
                 ),
             ),
-            Fact::new(
-                "Hosts",
-                if api.hosts.is_empty() {
-                    "any host".to_owned()
-                } else {
-                    api.hosts.join(", ")
-                },
-            ),
-            Fact::new(
-                "Base path",
-                if api.base_path.is_empty() {
-                    "none".to_owned()
-                } else {
-                    api.base_path.clone()
-                },
-            ),
+            Fact::new("Hosts", if api.hosts.is_empty() { "any host".to_owned() } else { api.hosts.join(", ") }),
+            Fact::new("Base path", if api.base_path.is_empty() { "none".to_owned() } else { api.base_path.clone() }),
         ],
         options,
         errors: field_errors(problems),
@@ -236,16 +211,12 @@ pub async fn edit_options(
         if !problems.is_empty() {
             return options_again(&me, &frame, &app, &api, &options, &problems).await;
         }
-        let payload = NewOptions {
-            api: api.id.clone(),
-            options,
-        };
+        let payload = NewOptions { api: api.id.clone(), options };
         let key = propose(&app, &me, Action::EditApi, payload).await?;
         return ask(&frame, &me, ask_page()?, &key);
     }
-    let outcome = settle(&app, &me, &form, Action::EditApi, |tx, actor, new: NewOptions| {
-        store::edit_options(tx, actor, &new)
-    });
+    let outcome =
+        settle(&app, &me, &form, Action::EditApi, |tx, actor, new: NewOptions| store::edit_options(tx, actor, &new));
     match outcome.await? {
         Outcome::Done(()) => Ok(frame.go_on(&address(&api.slug), "Saved the options.")),
         Outcome::Again { error, .. } => ask_again(&frame, &me, ask_page()?, &form, &error),
@@ -309,9 +280,7 @@ pub async fn remove(
         let key = propose(&app, &me, Action::RemoveApi, api.id.clone()).await?;
         return ask(&frame, &me, ask_page()?, &key);
     }
-    let outcome = settle(&app, &me, &form, Action::RemoveApi, |tx, actor, id: ApiId| {
-        store::remove(tx, actor, &id)
-    });
+    let outcome = settle(&app, &me, &form, Action::RemoveApi, |tx, actor, id: ApiId| store::remove(tx, actor, &id));
     match outcome.await? {
         Outcome::Done(()) => Ok(frame.go_on(ADDRESS, &format!("Removed the API {}.", api.title))),
         Outcome::Again { error, .. } => ask_again(&frame, &me, ask_page()?, &form, &error),
@@ -320,10 +289,6 @@ pub async fn remove(
 }
 
 async fn touched(app: &Arc<App>, api: &Arc<Api>) -> Result<usize> {
-    let (slug, all) = (
-        api.slug.clone(),
-        api.methods.iter().map(Method::short).collect::<Vec<_>>(),
-    );
-    app.read(move |conn| Ok(token::touched_by(conn, &slug, &all)?.len()))
-        .await
+    let (slug, all) = (api.slug.clone(), api.methods.iter().map(Method::short).collect::<Vec<_>>());
+    app.read(move |conn| Ok(token::touched_by(conn, &slug, &all)?.len())).await
 }

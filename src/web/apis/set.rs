@@ -48,10 +48,7 @@ pub async fn form(
 
 /// A set that may be edited: those made at import follow the description.
 fn own_set<'a>(api: &'a Api, slug: &str) -> Result<&'a AccessSet> {
-    api.sets
-        .iter()
-        .find(|set| set.slug == slug && !set.made_at_import)
-        .ok_or(Error::Missing)
+    api.sets.iter().find(|set| set.slug == slug && !set.made_at_import).ok_or(Error::Missing)
 }
 
 fn typed(app: &App, set: &AccessSet) -> SetDraft {
@@ -71,11 +68,7 @@ fn posted(form: &Posted) -> SetDraft {
         name: form.text("name").to_owned(),
         description: form.text("description").to_owned(),
         scopes: form.lines("scopes"),
-        least_role: if form.has("least_role") {
-            form.text("least_role").to_owned()
-        } else {
-            Role::Viewer.to_string()
-        },
+        least_role: if form.has("least_role") { form.text("least_role").to_owned() } else { Role::Viewer.to_string() },
     }
 }
 
@@ -89,25 +82,12 @@ async fn page(
     problems: &[Problem],
 ) -> Result<SetPage> {
     let tokens = match known {
-        Some(set) => app
-            .read(token::count_by_set)
-            .await?
-            .get(&set.slug)
-            .copied()
-            .unwrap_or_default(),
+        Some(set) => app.read(token::count_by_set).await?.get(&set.slug).copied().unwrap_or_default(),
         None => 0,
     };
     let base = address(&api.slug);
     Ok(SetPage {
-        shell: frame.shell(
-            if known.is_some() {
-                "Edit access set"
-            } else {
-                "Add an access set"
-            },
-            ADDRESS,
-            Some(me),
-        )?,
+        shell: frame.shell(if known.is_some() { "Edit access set" } else { "Add an access set" }, ADDRESS, Some(me))?,
         api_title: api.title.clone(),
         action: known.map_or_else(|| format!("{base}/sets/new"), |set| format!("{base}/sets/{}", set.slug)),
         cancel: base,
@@ -126,10 +106,7 @@ async fn page(
             .collect(),
         effect: match tokens {
             0 => String::new(),
-            n => format!(
-                "{} generated with it keep the methods they have.",
-                counted(n, "token", "tokens")
-            ),
+            n => format!("{} generated with it keep the methods they have.", counted(n, "token", "tokens")),
         },
         errors: field_errors(problems),
     })
@@ -182,9 +159,7 @@ async fn saved(
             Err(other) => Err(other),
         };
     }
-    let outcome = settle(app, me, form, Action::SaveAccessSet, |tx, actor, new: NewSet| {
-        set::save(tx, actor, &new)
-    });
+    let outcome = settle(app, me, form, Action::SaveAccessSet, |tx, actor, new: NewSet| set::save(tx, actor, &new));
     match outcome.await? {
         Outcome::Done(()) => Ok(frame.go_on(&address(&api.slug), "Saved the access set.")),
         Outcome::Again { payload, error } => ask_again(frame, me, ask_page(me, frame, api, &payload)?, form, &error),
@@ -213,11 +188,7 @@ fn ask_page(me: &SignedIn, frame: &Frame, api: &Api, new: &NewSet) -> Result<Con
             Fact::new("Scopes", new.scopes.len().to_string()),
             Fact::new("Least role", wording(new.least_role)),
         ],
-        action: if new.id.is_some() {
-            format!("{base}/sets/{}", new.slug)
-        } else {
-            format!("{base}/sets/new")
-        },
+        action: if new.id.is_some() { format!("{base}/sets/{}", new.slug) } else { format!("{base}/sets/new") },
         go: "Save access set".into(),
         stay: "Cancel".into(),
         ..ConfirmPage::default()
@@ -270,13 +241,9 @@ pub async fn remove(
         let key = propose(&app, &me, Action::RemoveAccessSet, payload).await?;
         return ask(&frame, &me, ask_page()?, &key);
     }
-    let outcome = settle(
-        &app,
-        &me,
-        &form,
-        Action::RemoveAccessSet,
-        |tx, actor, (api, id): (ApiId, AccessSetId)| set::remove(tx, actor, &api, &id),
-    );
+    let outcome = settle(&app, &me, &form, Action::RemoveAccessSet, |tx, actor, (api, id): (ApiId, AccessSetId)| {
+        set::remove(tx, actor, &api, &id)
+    });
     match outcome.await? {
         Outcome::Done(()) => Ok(frame.go_on(&address(&api.slug), &format!("Removed the access set {}.", known.name))),
         Outcome::Again { error, .. } => ask_again(&frame, &me, ask_page()?, &form, &error),

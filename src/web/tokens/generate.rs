@@ -10,7 +10,7 @@ use super::list::ADDRESS;
 use super::picker::{self, Filter, Ticks};
 use crate::actor::Deed;
 use crate::app::App;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Method};
 use crate::confirm::Action;
 use crate::error::{Error, Problem, Result};
 use crate::secret::Secret;
@@ -62,11 +62,7 @@ impl Filled {
             description: form.text("description").to_owned(),
             lifetime: form.text("lifetime").to_owned(),
             expires_at: form.text("expires_at").to_owned(),
-            set: if form.has("set") {
-                form.text("set").to_owned()
-            } else {
-                "custom".into()
-            },
+            set: if form.has("set") { form.text("set").to_owned() } else { "custom".into() },
             ticks: Ticks::posted(form, catalogue),
             filter: Filter::posted(form),
             limits: limits(form.text("allow"), form.text("ip_allow"), form.text("rate_per_minute")),
@@ -75,13 +71,7 @@ impl Filled {
 
     /// From what waits for its password: back to the form.
     fn proposed(new: &NewToken, catalogue: &Catalogue, reading: &Reading) -> Filled {
-        let list = |lines: &Lines| {
-            lines
-                .iter()
-                .map(|line| catalogue.show(line))
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
+        let list = |lines: &Lines| lines.iter().map(|line| catalogue.show(line)).collect::<Vec<_>>().join("\n");
         Filled {
             name: new.name.clone(),
             description: new.description.clone(),
@@ -173,13 +163,7 @@ async fn check(
         rate_per_minute: filled.limits.rate_per_minute.clone(),
     };
     let zone = me.account.zone();
-    let limits = Limits {
-        catalogue,
-        policy: &app.policy,
-        role: me.account.role,
-        zone,
-        now: app.now(),
-    };
+    let limits = Limits { catalogue, policy: &app.policy, role: me.account.role, zone, now: app.now() };
     let checked = draft.check(&limits, &app.random);
     let (owner, name) = (me.account.id.clone(), filled.name.trim().to_owned());
     let free = app.read(move |conn| token::check_free(conn, &owner, &name)).await;
@@ -213,20 +197,13 @@ fn confirm_page(me: &SignedIn, frame: &Frame, app: &Arc<App>, new: &NewToken) ->
         Some(end) => due(end, &reading),
         None => "never".to_owned(),
     };
-    let mut facts = vec![
-        Fact::new("Name", &new.name),
-        Fact::new("Access", access),
-        Fact::new("Expires", expires),
-    ];
+    let mut facts = vec![Fact::new("Name", &new.name), Fact::new("Access", access), Fact::new("Expires", expires)];
     if !new.allow.is_empty() {
         let shown: Vec<String> = new.allow.iter().map(|entry| catalogue.show(entry)).collect();
         facts.push(Fact::new("Resources", shown.join(", ")));
     }
     if !new.ip_allow.is_empty() {
-        facts.push(Fact::new(
-            "Addresses",
-            new.ip_allow.iter().collect::<Vec<_>>().join(", "),
-        ));
+        facts.push(Fact::new("Addresses", new.ip_allow.iter().collect::<Vec<_>>().join(", ")));
     }
     if let Some(rate) = new.rate_per_minute {
         facts.push(Fact::new("Requests", format!("at most {rate} per minute")));
@@ -243,10 +220,7 @@ fn confirm_page(me: &SignedIn, frame: &Frame, app: &Arc<App>, new: &NewToken) ->
             .push("This token will work until somebody removes it. Choose a date unless nobody can rotate it.".into());
     }
     let shell = frame.shell("Generate access token", ADDRESS, Some(me))?;
-    Ok(ConfirmPage {
-        warnings,
-        ..ConfirmPage::generate(shell, facts)
-    })
+    Ok(ConfirmPage { warnings, ..ConfirmPage::generate(shell, facts) })
 }
 
 /// "20 Feb 2027 (in 90 days)".
@@ -257,13 +231,9 @@ fn due(end: Stamp, reading: &Reading) -> String {
 /// The password comes: the value is in the answer to this one POST and nowhere else.
 pub async fn confirm(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
     let (owner, prefix) = (me.account.clone(), app.prefix.clone());
-    let outcome = settle(
-        &app,
-        &me,
-        &form,
-        Action::GenerateToken,
-        move |tx, actor, new: NewToken| token::generate(tx, actor, &owner, new, &prefix),
-    );
+    let outcome = settle(&app, &me, &form, Action::GenerateToken, move |tx, actor, new: NewToken| {
+        token::generate(tx, actor, &owner, new, &prefix)
+    });
     match outcome.await {
         Ok(Outcome::Done((token, value))) => reveal(&me, &frame, &app, &token, &value),
         Ok(Outcome::Again { payload, error }) => {
@@ -276,18 +246,15 @@ pub async fn confirm(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Ar
             frame.page(StatusCode::OK, &form_page(&me, &frame, &app, &filled, &[])?)
         }
         Err(Error::Replayed(crate::error::Replay::Used)) => {
-            let page = ShownPage {
-                shell: frame.shell("Value already shown", ADDRESS, Some(&me))?,
-                ..ShownPage::default()
-            };
+            let page =
+                ShownPage { shell: frame.shell("Value already shown", ADDRESS, Some(&me))?, ..ShownPage::default() };
             frame.body(&page)
         }
         Err(Error::Invalid(problems)) => {
             // Somebody was faster: with the name, the limit or the clock. The form again, with all that was filled in.
             let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
-            let kept = app
-                .read(move |conn| crate::confirm::look(conn, now, &session, Action::GenerateToken, &key))
-                .await;
+            let kept =
+                app.read(move |conn| crate::confirm::look(conn, now, &session, Action::GenerateToken, &key)).await;
             let reading = Reading::of(&me.account, now);
             let filled = match kept {
                 Ok(new) => Filled::proposed(&new, &app.catalogue(), &reading),
@@ -328,38 +295,22 @@ fn reveal(me: &SignedIn, frame: &Frame, app: &Arc<App>, token: &Token, value: &S
     Ok(uncompressed(frame.body(&page)?))
 }
 
-/// A request that the token may make, best one that reads and needs no parameter: HTTP method and address.
+/// A request that the token may make, best one that reads and needs no parameter: HTTP method and address. Where no host
+/// is known, one that cannot be meant stands in: the value must not go to a stranger's.
 fn example(catalogue: &Catalogue, scopes: &Lines) -> Option<(String, String)> {
-    let all = catalogue
-        .apis()
-        .iter()
-        .flat_map(|api| api.allowed_by(scopes).map(move |m| (api, m)));
-    let (api, method) = all.min_by_key(|(_, m)| {
-        (
-            m.path.contains('{'),
-            m.kind != MethodKind::Read,
-            m.kind == MethodKind::Delete,
-        )
-    })?;
-    let host = api.hosts.first().cloned().unwrap_or_else(|| "api.example.com".into());
-    Some((
-        method.http_method.clone(),
-        format!("https://{host}{}{}", api.base_path, method.path),
-    ))
+    let all = catalogue.apis().iter().flat_map(|api| api.allowed_by(scopes).map(move |m| (api, m)));
+    let rank = |m: &Method| (m.path.contains('{'), m.kind != MethodKind::Read, m.kind == MethodKind::Delete);
+    let (api, method) = all.min_by_key(|(_, m)| rank(m))?;
+    let host = api.hosts.first().map_or("YOUR-API-HOST", String::as_str);
+    // curl reads braces as a pattern of its own.
+    let path = method.path.replace(['{', '}'], "");
+    Some((method.http_method.clone(), format!("https://{host}{}{path}", api.base_path)))
 }
 
 /// Letters, digits, dots and hyphens of the name; nothing that a file system or a header could take amiss.
 fn file_name(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' }).collect();
     format!("{}.token.txt", plain.trim_matches(['.', '-']))
 }
 
@@ -369,11 +320,7 @@ pub async fn download(_: SignedIn, form: Posted) -> Result<HttpResponse> {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     answer.insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")));
-    Ok(uncompressed(
-        answer
-            .content_type("text/plain; charset=utf-8")
-            .body(form.text("value").to_owned()),
-    ))
+    Ok(uncompressed(answer.content_type("text/plain; charset=utf-8").body(form.text("value").to_owned())))
 }
 
 fn form_page(
@@ -413,16 +360,7 @@ fn lifetimes(app: &App, most: u32, chosen: &str) -> Vec<Choice> {
     let mut choices: Vec<(String, String)> = PRESETS
         .into_iter()
         .filter(|days| *days <= most)
-        .map(|days| {
-            (
-                days.to_string(),
-                if days == 365 {
-                    "1 year".into()
-                } else {
-                    format!("{days} days")
-                },
-            )
-        })
+        .map(|days| (days.to_string(), if days == 365 { "1 year".into() } else { format!("{days} days") }))
         .collect();
     let usual = app.policy.default_lifetime;
     if usual <= most && !PRESETS.contains(&usual) {
@@ -435,11 +373,7 @@ fn lifetimes(app: &App, most: u32, chosen: &str) -> Vec<Choice> {
     let known = choices.iter().any(|(value, _)| value == chosen);
     choices
         .into_iter()
-        .map(|(value, label)| Choice {
-            selected: value == chosen || (!known && value == "custom"),
-            value,
-            label,
-        })
+        .map(|(value, label)| Choice { selected: value == chosen || (!known && value == "custom"), value, label })
         .collect()
 }
 
@@ -448,13 +382,7 @@ fn expiry_part(me: &SignedIn, app: &App, lifetime: &str, day: &str) -> pages::Ex
     let catalogue = app.catalogue();
     let (role, now) = (me.account.role, app.now());
     let reading = Reading::of(&me.account, now);
-    let limits = Limits {
-        catalogue: &catalogue,
-        policy: &app.policy,
-        role,
-        zone: reading.zone,
-        now,
-    };
+    let limits = Limits { catalogue: &catalogue, policy: &app.policy, role, zone: reading.zone, now };
     match token::check_expiry(&wished(lifetime, day), &limits) {
         Ok(end) => pages::Expiry {
             sentence: when::expiry_sentence(
@@ -470,11 +398,6 @@ fn expiry_part(me: &SignedIn, app: &App, lifetime: &str, day: &str) -> pages::Ex
                 None => "Never expires.".to_owned(),
             },
         },
-        Err(sentence) => pages::Expiry {
-            sentence,
-            tone: Tone::Bad,
-            date: day.to_owned(),
-            short: String::new(),
-        },
+        Err(sentence) => pages::Expiry { sentence, tone: Tone::Bad, date: day.to_owned(), short: String::new() },
     }
 }

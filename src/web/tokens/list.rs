@@ -89,42 +89,23 @@ async fn removal_page(me: &SignedIn, frame: &Frame, app: &Arc<App>, ids: Vec<Tok
     let reading = Reading::of(&me.account, now);
     let facts = listed.iter().map(|listed| {
         let fact = Fact::new(&listed.token.name, words::standing(listed, &reading));
-        let recent = listed
-            .used
-            .as_ref()
-            .filter(|used| now < used.at.plus(chrono::TimeDelta::hours(1)));
+        let recent = listed.used.as_ref().filter(|used| now < used.at.plus(chrono::TimeDelta::hours(1)));
         match recent {
             Some(used) => {
-                let from = if used.ip.is_empty() {
-                    String::new()
-                } else {
-                    format!(" from {}", used.ip)
-                };
-                fact.warned(format!(
-                    "Used {}{from}. Something still depends on it.",
-                    reading.ago(used.at)
-                ))
+                let from = if used.ip.is_empty() { String::new() } else { format!(" from {}", used.ip) };
+                fact.warned(format!("Used {}{from}. Something still depends on it.", reading.ago(used.at)))
             }
             None => fact,
         }
     });
     let facts = facts.collect();
     let shell = frame.shell("Remove tokens", ADDRESS, Some(me))?;
-    Ok(ConfirmPage::remove_tokens(
-        shell,
-        ids.iter().map(ToString::to_string).collect(),
-        facts,
-    ))
+    Ok(ConfirmPage::remove_tokens(shell, ids.iter().map(ToString::to_string).collect(), facts))
 }
 
 pub async fn remove(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
-    let outcome = settle(
-        &app,
-        &me,
-        &form,
-        Action::RemoveTokens,
-        |tx, actor, ids: Vec<TokenId>| token::remove(tx, actor, &ids),
-    );
+    let outcome =
+        settle(&app, &me, &form, Action::RemoveTokens, |tx, actor, ids: Vec<TokenId>| token::remove(tx, actor, &ids));
     match outcome.await {
         Ok(Outcome::Done(names)) => {
             let note = match names.as_slice() {
@@ -138,10 +119,9 @@ pub async fn remove(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc
             ask_again(&frame, &me, page, &form, &error)
         }
         Ok(Outcome::Back(_)) => Ok(frame.go_on(ADDRESS, "")),
-        Err(Error::Replayed(_)) => Ok(frame.go_on(
-            ADDRESS,
-            "That removal was already confirmed. Look at the list: nothing was done again.",
-        )),
+        Err(Error::Replayed(_)) => {
+            Ok(frame.go_on(ADDRESS, "That removal was already confirmed. Look at the list: nothing was done again."))
+        }
         Err(other) => Err(other),
     }
 }
@@ -172,17 +152,8 @@ impl View {
     /// `?status=…`, or nothing: only what is not usual.
     fn query(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let sort = if self.sort == Sort::USUAL {
-            String::new()
-        } else {
-            self.sort.text()
-        };
-        for (name, value) in [
-            ("status", self.tab.word()),
-            ("q", &self.q),
-            ("sort", &sort),
-            ("after", &self.after),
-        ] {
+        let sort = if self.sort == Sort::USUAL { String::new() } else { self.sort.text() };
+        for (name, value) in [("status", self.tab.word()), ("q", &self.q), ("sort", &sort), ("after", &self.after)] {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
@@ -192,12 +163,7 @@ impl View {
     }
 
     fn with(&self, change: impl FnOnce(&mut View)) -> View {
-        let mut view = View {
-            tab: self.tab,
-            q: self.q.clone(),
-            sort: self.sort,
-            after: String::new(),
-        };
+        let mut view = View { tab: self.tab, q: self.q.clone(), sort: self.sort, after: String::new() };
         change(&mut view);
         view
     }
@@ -210,10 +176,7 @@ impl View {
             (true, true) => (false, Order::Descending),
             (false, _) => (first, Order::None),
         };
-        Column {
-            href: self.with(|view| view.sort = Sort { by, descending }).address(),
-            order,
-        }
+        Column { href: self.with(|view| view.sort = Sort { by, descending }).address(), order }
     }
 }
 
@@ -231,14 +194,11 @@ async fn render(
         tab: view.tab,
         q: view.q.clone(),
         sort: view.sort,
-        after: Some(view.after.as_str())
-            .filter(|after| !after.is_empty())
-            .map(TokenId::from),
+        after: Some(view.after.as_str()).filter(|after| !after.is_empty()).map(TokenId::from),
     };
     let owner = me.account.id.clone();
-    let (found, owned) = app
-        .read(move |conn| Ok((page(conn, &wish, now, notice)?, token::count_of(conn, &owner)?)))
-        .await?;
+    let (found, owned) =
+        app.read(move |conn| Ok((page(conn, &wish, now, notice)?, token::count_of(conn, &owner)?))).await?;
     let catalogue = app.catalogue();
     let reading = Reading::of(&me.account, now);
     let may = me.actor.may(Deed::GenerateOwnTokens);
@@ -253,28 +213,17 @@ async fn render(
         expires: words::expires(listed.token.expires_at, listed.status, &reading),
         used: words::used(listed.used.as_ref(), &reading),
         status: words::status(listed.status),
-        status_note: listed
-            .grace_until
-            .map(|end| format!("until {}", reading.moment(end)))
-            .unwrap_or_default(),
+        status_note: listed.grace_until.map(|end| format!("until {}", reading.moment(end))).unwrap_or_default(),
         checked: ticked.contains(&listed.token.id.as_str()),
         fresh: false,
     };
     Ok(TokenList {
         shell: frame.shell("Access tokens", ADDRESS, Some(me))?,
-        tools: Tools {
-            generate: may,
-            remove: may,
-            ..Tools::default()
-        },
+        tools: Tools { generate: may, remove: may, ..Tools::default() },
         tabs: tabs(view, &found),
         q: view.q.clone(),
         status: view.tab.word().to_owned(),
-        sort: if view.sort == Sort::USUAL {
-            String::new()
-        } else {
-            view.sort.text()
-        },
+        sort: if view.sort == Sort::USUAL { String::new() } else { view.sort.text() },
         query: view.query(),
         by_name: view.column(SortBy::Name),
         by_expiry: view.column(SortBy::Expires),
@@ -301,19 +250,11 @@ fn tabs(view: &View, found: &Page) -> Vec<parts::Tab> {
 }
 
 fn paging(view: &View, found: &Page) -> Paging {
-    let total = Tab::EVERY
-        .iter()
-        .zip(found.counts)
-        .find(|(tab, _)| **tab == view.tab)
-        .map_or(0, |(_, count)| count);
+    let total = Tab::EVERY.iter().zip(found.counts).find(|(tab, _)| **tab == view.tab).map_or(0, |(_, count)| count);
     let before = found.before;
     let size = |n: i64| usize::try_from(n).unwrap_or_default();
     Paging {
-        newer: if before > 0 {
-            view.with(|_| {}).address()
-        } else {
-            String::new()
-        },
+        newer: if before > 0 { view.with(|_| {}).address() } else { String::new() },
         older: found
             .older
             .as_ref()

@@ -24,28 +24,15 @@ pub struct Ticks {
 impl Ticks {
     pub fn posted(form: &Posted, catalogue: &Catalogue) -> Ticks {
         Ticks {
-            methods: form
-                .every("m")
-                .filter_map(|typed| catalogue.resolve(typed).ok())
-                .collect(),
-            services: form
-                .every("service")
-                .map(|typed| full_service(catalogue, typed))
-                .collect(),
+            methods: form.every("m").filter_map(|typed| catalogue.resolve(typed).ok()).collect(),
+            services: form.every("service").map(|typed| full_service(catalogue, typed)).collect(),
         }
     }
 
     /// Every method that a list of scopes allows today.
     pub fn of_scopes(scopes: &Lines, catalogue: &Catalogue) -> Ticks {
-        let of = |api: &Api| {
-            api.allowed_by(scopes)
-                .map(|m| format!("{}/{}", api.slug, m.short()))
-                .collect::<Vec<_>>()
-        };
-        Ticks {
-            methods: catalogue.apis().iter().flat_map(|api| of(api)).collect(),
-            services: HashSet::new(),
-        }
+        let of = |api: &Api| api.allowed_by(scopes).map(|m| format!("{}/{}", api.slug, m.short())).collect::<Vec<_>>();
+        Ticks { methods: catalogue.apis().iter().flat_map(|api| of(api)).collect(), services: HashSet::new() }
     }
 
     fn has(&self, api: &Api, method: &Method) -> bool {
@@ -58,10 +45,7 @@ impl Ticks {
     pub fn scopes(&self, form: &Posted, catalogue: &Catalogue) -> Vec<String> {
         let mut scopes: Vec<String> = form.every("m").map(str::to_owned).collect();
         for service in &self.services {
-            let known = catalogue
-                .apis()
-                .iter()
-                .flat_map(|api| api.methods.iter().map(move |m| (api, m)));
+            let known = catalogue.apis().iter().flat_map(|api| api.methods.iter().map(move |m| (api, m)));
             let before = scopes.len();
             let of_service = known.filter(|(api, m)| format!("{}/{}", api.slug, m.service) == *service);
             scopes.extend(of_service.map(|(api, m)| format!("{}/{}", api.slug, m.short())));
@@ -102,11 +86,8 @@ impl Filter {
 
     /// Words in any order, in name, service, path and description.
     fn shows(&self, service: &str, method: &Method, ticked: bool) -> bool {
-        let text = format!(
-            "{} {service} {} {} {}",
-            method.name, method.service, method.path, method.summary
-        )
-        .to_lowercase();
+        let text =
+            format!("{} {service} {} {} {}", method.name, method.service, method.path, method.summary).to_lowercase();
         self.q.to_lowercase().split_whitespace().all(|word| text.contains(word))
             && (!self.only || ticked)
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == method.kind.as_str()))
@@ -119,12 +100,7 @@ fn offered(role: Role, method: &Method) -> bool {
 }
 
 pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter) -> Picker {
-    let total: usize = catalogue
-        .apis()
-        .iter()
-        .flat_map(|api| &api.methods)
-        .filter(|m| offered(role, m))
-        .count();
+    let total: usize = catalogue.apis().iter().flat_map(|api| &api.methods).filter(|m| offered(role, m)).count();
     let apis = catalogue.apis().iter().map(|api| PickerApi {
         title: api.title.clone(),
         services: api
@@ -154,17 +130,9 @@ pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter)
                 (!methods.is_empty()).then(|| PickerService {
                     value: format!("{}/{}", api.slug, service.name),
                     title: service.title.clone(),
-                    code: if service.name == service.title {
-                        String::new()
-                    } else {
-                        service.name.clone()
-                    },
+                    code: if service.name == service.title { String::new() } else { service.name.clone() },
                     checked: ticks.services.contains(&format!("{}/{}", api.slug, service.name)),
-                    open: if filter.is_on() {
-                        shown
-                    } else {
-                        total <= OPEN_UP_TO || any_ticked
-                    },
+                    open: if filter.is_on() { shown } else { total <= OPEN_UP_TO || any_ticked },
                     methods,
                 })
             })
@@ -185,19 +153,11 @@ pub fn cards(catalogue: &Catalogue, role: Role, chosen: &str) -> Vec<SetCard> {
     let several = catalogue.apis().len() > 1;
     let mut cards = Vec::new();
     for api in catalogue.apis() {
-        for set in api
-            .sets
-            .iter()
-            .filter(|set| set.least_role <= role && !set.scopes.is_empty())
-        {
+        for set in api.sets.iter().filter(|set| set.least_role <= role && !set.scopes.is_empty()) {
             let places = places(catalogue, role, set);
             cards.push(SetCard {
                 slug: set.slug.clone(),
-                name: if several {
-                    format!("{} · {}", set.name, api.title)
-                } else {
-                    set.name.clone()
-                },
+                name: if several { format!("{} · {}", set.name, api.title) } else { set.name.clone() },
                 count: counted(places.len(), "method", "methods"),
                 description: set.description.clone(),
                 members: ranges(places),
@@ -211,18 +171,11 @@ pub fn cards(catalogue: &Catalogue, role: Role, chosen: &str) -> Vec<SetCard> {
 fn places(catalogue: &Catalogue, role: Role, set: &AccessSet) -> Vec<usize> {
     let scopes: Vec<Scope<'_>> = set.scopes.iter().filter_map(Scope::parse).collect();
     let in_order = catalogue.apis().iter().flat_map(|api| {
-        api.services
-            .iter()
-            .flat_map(move |service| api.methods_of(service))
-            .map(move |m| (api.slug.as_str(), m))
+        api.services.iter().flat_map(move |service| api.methods_of(service)).map(move |m| (api.slug.as_str(), m))
     });
     let offered = in_order.filter(|(_, m)| offered(role, m)).enumerate();
     offered
-        .filter(|(_, (api, m))| {
-            scopes
-                .iter()
-                .any(|scope| scope.covers(&Scope::Method(api, &m.service, &m.name)))
-        })
+        .filter(|(_, (api, m))| scopes.iter().any(|scope| scope.covers(&Scope::Method(api, &m.service, &m.name))))
         .map(|(place, _)| place)
         .collect()
 }

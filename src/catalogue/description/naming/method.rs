@@ -27,19 +27,13 @@ impl Ladder {
 
 /// One name for each call, in the same order.
 pub(super) fn name_methods(service: &str, tag: Option<&str>, calls: &[&Call], notes: &mut Notes) -> Vec<String> {
-    let verbs_differ = calls
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a.http_method != b.http_method));
+    let verbs_differ = calls.windows(2).any(|pair| matches!(pair, [a, b] if a.http_method != b.http_method));
     let paths = PathWords::new(service, calls);
     let mut ladders: Vec<Ladder> = calls
         .iter()
         .map(|call| {
             let id = cleaned(call.id.unwrap_or_default(), &['.', '_', '/'], MAX_NAME_BYTES);
-            if id.is_empty() {
-                paths.ladder(call, verbs_differ)
-            } else {
-                id_ladder(id, service, tag, call)
-            }
+            if id.is_empty() { paths.ladder(call, verbs_differ) } else { id_ladder(id, service, tag, call) }
         })
         .collect();
     settle(&mut ladders);
@@ -50,11 +44,7 @@ pub(super) fn name_methods(service: &str, tag: Option<&str>, calls: &[&Call], no
 
 /// Moves all that share a name upwards together, until none do or all are at their last step.
 fn settle(ladders: &mut [Ladder]) {
-    let rounds = ladders
-        .iter()
-        .map(|ladder| ladder.steps.len())
-        .max()
-        .unwrap_or_default();
+    let rounds = ladders.iter().map(|ladder| ladder.steps.len()).max().unwrap_or_default();
     for _ in 0..rounds {
         let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, ladder) in ladders.iter().enumerate() {
@@ -81,9 +71,7 @@ fn numbered(calls: &[&Call], ladders: &[Ladder]) -> Vec<String> {
         *uses.entry(ladder.name().to_ascii_lowercase()).or_default() += 1;
     }
     for (at, (call, ladder)) in calls.iter().zip(ladders).enumerate() {
-        let alike = uses
-            .get(&ladder.name().to_ascii_lowercase())
-            .is_some_and(|&uses| uses > 1);
+        let alike = uses.get(&ladder.name().to_ascii_lowercase()).is_some_and(|&uses| uses > 1);
         order.push((alike, call.path, call.http_method, at));
     }
     order.sort_unstable();
@@ -107,10 +95,7 @@ fn report(service: &str, calls: &[&Call], ladders: &[Ladder], names: &[String], 
             let operation = || format!("{} {}", call.http_method, beginning(call.path, 200));
             if ladder.shorter < ladder.at && call.id.is_some() {
                 let id = beginning(call.id.unwrap_or_default(), 100);
-                return Some(format!(
-                    "`{id}` is not unique in service `{service}`: {} became `{name}`.",
-                    operation()
-                ));
+                return Some(format!("`{id}` is not unique in service `{service}`: {} became `{name}`.", operation()));
             }
             (name != ladder.name()).then(|| format!("{} in service `{service}` became `{name}`.", operation()))
         })
@@ -126,20 +111,13 @@ fn id_ladder(id: String, service: &str, tag: Option<&str>, call: &Call) -> Ladde
     let short = unprefixed(&id, service).or_else(|| unprefixed(&id, &cleaned(tag?, &['.', '_', '/'], MAX_NAME_BYTES)));
     let shorter = usize::from(short.is_some());
     let steps = short.map(str::to_owned).into_iter().chain([id.clone()]).chain(longer);
-    Ladder {
-        steps: steps.map(limited).collect(),
-        at: 0,
-        shorter,
-    }
+    Ladder { steps: steps.map(limited).collect(), at: 0, shorter }
 }
 
 /// `repos/get` in service `repos` is `get`; so are `pets_list`, `zones.list`, `PetsController_list`.
 fn unprefixed<'a>(id: &'a str, prefix: &str) -> Option<&'a str> {
     let without = |text: &'a str, word: &str| {
-        let fits = !word.is_empty()
-            && text
-                .get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let fits = !word.is_empty() && text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
         fits.then(|| text.get(word.len()..)).flatten()
     };
     let rest = without(id, prefix)?;
@@ -172,19 +150,12 @@ impl<'s> PathWords<'s> {
             let own = own_tokens(service, call.path);
             let literals = own.iter().filter(|token| matches!(token, Token::Literal(_))).count();
             let first = common.unwrap_or_else(|| own.clone());
-            let alike = first
-                .iter()
-                .zip(&own)
-                .take_while(|(a, b)| a == b && matches!(a, Token::Literal(_)))
-                .count();
+            let alike = first.iter().zip(&own).take_while(|(a, b)| a == b && matches!(a, Token::Literal(_))).count();
             // One word is always left to be named by.
             let kept = alike.min(literals.saturating_sub(1));
             common = Some(first.into_iter().take(kept).collect());
         }
-        Self {
-            service,
-            shared: common.map_or(0, |common| common.len()),
-        }
+        Self { service, shared: common.map_or(0, |common| common.len()) }
     }
 
     fn ladder(&self, call: &Call, with_verb: bool) -> Ladder {
@@ -199,20 +170,14 @@ impl<'s> PathWords<'s> {
         let full = named(all_words(own(), Parameters::All));
         let whole = named(all_words(tokens(call.path), Parameters::All));
         let steps = [short, full, whole].map(|words| limited(words.join("-"))).to_vec();
-        Ladder {
-            steps,
-            at: 0,
-            shorter: 0,
-        }
+        Ladder { steps, at: 0, shorter: 0 }
     }
 }
 
 /// A path from the service's own segment on, without versions and the like: `stopenv` of
 /// `/environment/control/rest/stopenv` in service `control`.
 fn own_tokens<'a>(service: &str, path: &'a str) -> Vec<Token<'a>> {
-    let start = beginning_of(path)
-        .position(|token| is_named_after(&token, service))
-        .map_or(0, |own| own + 1);
+    let start = beginning_of(path).position(|token| is_named_after(&token, service)).map_or(0, |own| own + 1);
     let mut rest: Vec<Token> = tokens(path).skip(start).collect();
     let literals = rest.iter().filter(|token| matches!(token, Token::Literal(_))).count();
     let noise = |token: &&Token| matches!(token, Token::Literal(segment) if is_noise(segment));

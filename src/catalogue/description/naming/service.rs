@@ -21,18 +21,11 @@ pub(super) fn name_services<'a>(calls: &[Call<'a>], notes: &mut Notes) -> (Vec<S
             None => from_path(call.path),
         };
         let at = *by_name.entry(name).or_insert_with_key(|name| {
-            services.push(Service {
-                name: name.clone(),
-                title,
-                tag,
-            });
+            services.push(Service { name: name.clone(), title, tag });
             services.len() - 1
         });
         // A path may have named the service before its tag came.
-        if let Some(service) = services
-            .get_mut(at)
-            .filter(|service| tag.is_some() && service.tag.is_none())
-        {
+        if let Some(service) = services.get_mut(at).filter(|service| tag.is_some() && service.tag.is_none()) {
             (service.tag, service.title) = (tag, title);
         }
         service_of.push(at);
@@ -46,13 +39,8 @@ fn tag<'a>(call: &Call<'a>) -> Option<&'a str> {
 
 /// The first segment that says something; the service of operations without a tag.
 fn from_path(path: &str) -> (String, &str) {
-    let literals = || {
-        path.split('/')
-            .filter(|segment| !segment.is_empty() && !segment.contains(['{', '}']))
-    };
-    let segment = literals()
-        .find(|segment| !is_noise(segment))
-        .or_else(|| literals().next());
+    let literals = || path.split('/').filter(|segment| !segment.is_empty() && !segment.contains(['{', '}']));
+    let segment = literals().find(|segment| !is_noise(segment)).or_else(|| literals().next());
     match segment.map(|segment| (slug(segment), segment)) {
         Some((name, segment)) if !name.is_empty() => (name, segment),
         _ => ("default".to_owned(), "default"),
@@ -69,9 +57,7 @@ fn name_tags<'a>(calls: &[Call<'a>], notes: &mut Notes) -> BTreeMap<&'a str, Str
     let wishes: Vec<(&str, String, String)> = first_path
         .iter()
         .map(|(&tag, path)| {
-            let full = Some(slug(tag))
-                .filter(|full| !full.is_empty())
-                .unwrap_or_else(|| from_path(path).0);
+            let full = Some(slug(tag)).filter(|full| !full.is_empty()).unwrap_or_else(|| from_path(path).0);
             (tag, shortened(tag, &full), full)
         })
         .collect();
@@ -84,16 +70,7 @@ fn name_tags<'a>(calls: &[Call<'a>], notes: &mut Notes) -> BTreeMap<&'a str, Str
     }
     let mut chosen: Vec<(&str, &str)> = wishes
         .iter()
-        .map(|(tag, short, full)| {
-            (
-                *tag,
-                if claims.get(&**short) == Some(&1) {
-                    &**short
-                } else {
-                    &**full
-                },
-            )
-        })
+        .map(|(tag, short, full)| (*tag, if claims.get(&**short) == Some(&1) { &**short } else { &**full }))
         .collect();
     // A tag that is written just like its name keeps it.
     chosen.sort_by_key(|(tag, wish)| (tag != wish, *tag));
@@ -102,9 +79,7 @@ fn name_tags<'a>(calls: &[Call<'a>], notes: &mut Notes) -> BTreeMap<&'a str, Str
     for (tag, wish) in chosen {
         let name = numbering.take(wish, MAX_NAME_BYTES);
         if name != wish {
-            notes.push(format!(
-                "More than one tag would be the service `{wish}`; the tag `{tag}` became `{name}`."
-            ));
+            notes.push(format!("More than one tag would be the service `{wish}`; the tag `{tag}` became `{name}`."));
         }
         names.insert(tag, name);
     }
@@ -123,9 +98,7 @@ fn shortened(tag: &str, full: &str) -> String {
         };
         // Either a sign or a capital letter tells the word from the end of another (`PetApi`, but not `okapi`).
         let start = tag.len().saturating_sub(word.len());
-        let capital = tag
-            .get(start..)
-            .is_some_and(|end| end.starts_with(|c: char| c.is_ascii_uppercase()))
+        let capital = tag.get(start..).is_some_and(|end| end.starts_with(|c: char| c.is_ascii_uppercase()))
             && tag
                 .get(..start)
                 .is_some_and(|begin| begin.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()));

@@ -6,23 +6,15 @@ use super::*;
 
 fn call<'a>(tag: &'a str, id: &'a str, http_method: &'a str, path: &'a str) -> Call<'a> {
     let some = |text: &'a str| (!text.is_empty()).then_some(text);
-    Call {
-        tag: some(tag),
-        id: some(id),
-        http_method,
-        path,
-    }
+    Call { tag: some(tag), id: some(id), http_method, path }
 }
 
 /// `service:method` of each call, and the notes.
 fn named(calls: &[Call]) -> (Vec<String>, Vec<String>) {
     let mut notes = Notes::default();
     let names = name_all(calls, &mut notes);
-    let full = names
-        .methods
-        .iter()
-        .map(|(service, name)| format!("{}:{name}", names.services[*service].name))
-        .collect();
+    let full =
+        names.methods.iter().map(|(service, name)| format!("{}:{name}", names.services[*service].name)).collect();
     (full, notes.finished())
 }
 
@@ -40,14 +32,8 @@ fn an_operation_id_loses_the_service_that_it_begins_with() {
         call("orgs", "api-insights/get", "GET", "/orgs/{org}/insights"),
         call("dogs", "dogsledRace", "GET", "/race"),
     ];
-    let expected = [
-        "repos:get",
-        "zones:list",
-        "pets:list",
-        "cats:findAll",
-        "orgs:api-insights/get",
-        "dogs:dogsledRace",
-    ];
+    let expected =
+        ["repos:get", "zones:list", "pets:list", "cats:findAll", "orgs:api-insights/get", "dogs:dogsledRace"];
     assert_eq!(names(&calls), expected);
 }
 
@@ -59,25 +45,16 @@ fn an_operation_id_keeps_its_prefix_where_the_rest_would_not_be_unique() {
         call("pets", "pets_add", "PUT", "/pets"),
     ];
     assert_eq!(names(&calls), ["pets:pets_list", "pets:list", "pets:add"]);
-    let calls = [
-        call("pets", "pets_list", "GET", "/pets"),
-        call("pets", "pets.LIST", "GET", "/list"),
-    ];
+    let calls = [call("pets", "pets_list", "GET", "/pets"), call("pets", "pets.LIST", "GET", "/list")];
     assert_eq!(names(&calls), ["pets:pets_list", "pets:pets.LIST"]);
 }
 
 #[test]
 fn an_operation_id_is_cleaned_of_what_a_scope_cannot_hold() {
-    let calls = [
-        call("a", "Liste*der: Zönen!", "GET", "/x"),
-        call("a", "Управление", "GET", "/things/{id}"),
-    ];
+    let calls = [call("a", "Liste*der: Zönen!", "GET", "/x"), call("a", "Управление", "GET", "/things/{id}")];
     assert_eq!(names(&calls), ["a:Liste-der-Zonen", "a:things-by-id"]);
     let long = "x".repeat(300);
-    assert_eq!(
-        names(&[call("a", &long, "GET", "/x")]),
-        [format!("a:{}", "x".repeat(128))]
-    );
+    assert_eq!(names(&[call("a", &long, "GET", "/x")]), [format!("a:{}", "x".repeat(128))]);
 }
 
 #[test]
@@ -89,20 +66,9 @@ fn doubled_operation_ids_are_told_apart_by_http_method_then_path_and_noted() {
         call("a", "stop", "POST", "/y/stop"),
     ];
     let (names, notes) = named(&calls);
-    assert_eq!(
-        names,
-        [
-            "a:run-get",
-            "a:RUN-post",
-            "a:stop-post-x-by-id-stop",
-            "a:stop-post-y-stop"
-        ]
-    );
+    assert_eq!(names, ["a:run-get", "a:RUN-post", "a:stop-post-x-by-id-stop", "a:stop-post-y-stop"]);
     assert_eq!(notes.len(), 4);
-    assert_eq!(
-        notes[3],
-        "`stop` is not unique in service `a`: POST /y/stop became `stop-post-y-stop`."
-    );
+    assert_eq!(notes[3], "`stop` is not unique in service `a`: POST /y/stop became `stop-post-y-stop`.");
 }
 
 #[test]
@@ -137,13 +103,7 @@ fn the_http_method_is_part_of_the_name_where_a_service_has_several() {
     ];
     assert_eq!(
         names(&calls),
-        [
-            "zones:get",
-            "zones:post",
-            "zones:get-by-zone_id",
-            "zones:put-notify",
-            "zones:put-rotate"
-        ]
+        ["zones:get", "zones:post", "zones:get-by-zone_id", "zones:put-notify", "zones:put-rotate"]
     );
 }
 
@@ -155,35 +115,21 @@ fn inner_parameters_are_named_only_where_they_tell_methods_apart() {
         call("files", "", "GET", "/files/{id}/owner"),
         call("files", "", "PUT", "/files/compare/{base}...{head}"),
     ];
-    let expected = [
-        "files:get-by-id-parts",
-        "files:get-parts",
-        "files:get-owner",
-        "files:put-compare-by-base-head",
-    ];
+    let expected = ["files:get-by-id-parts", "files:get-parts", "files:get-owner", "files:put-compare-by-base-head"];
     assert_eq!(names(&calls), expected);
 }
 
 #[test]
 fn what_all_paths_of_a_service_share_is_dropped_but_never_the_last_word() {
-    let calls = [
-        call("shop", "", "GET", "/store/order"),
-        call("shop", "", "GET", "/store/order/{id}"),
-    ];
+    let calls = [call("shop", "", "GET", "/store/order"), call("shop", "", "GET", "/store/order/{id}")];
     assert_eq!(names(&calls), ["shop:order", "shop:order-by-id"]);
-    assert_eq!(
-        names(&[call("shop", "", "POST", "/store/v1/{id}/order")]),
-        ["shop:order"]
-    );
+    assert_eq!(names(&[call("shop", "", "POST", "/store/v1/{id}/order")]), ["shop:order"]);
 }
 
 #[test]
 fn paths_whose_words_are_alike_get_a_number_and_a_note() {
-    let calls = [
-        call("a", "", "GET", "/x-y/{id}"),
-        call("a", "", "GET", "/x/y/{id}"),
-        call("a", "", "GET", "/x/y/{ID}"),
-    ];
+    let calls =
+        [call("a", "", "GET", "/x-y/{id}"), call("a", "", "GET", "/x/y/{id}"), call("a", "", "GET", "/x/y/{ID}")];
     let (names, notes) = named(&calls);
     // In the order of the paths, in which capital letters come first.
     assert_eq!(names, ["a:get-x-y-by-id", "a:get-x-y-by-id-3", "a:get-x-y-by-ID-2"]);
@@ -202,11 +148,7 @@ fn names_do_not_depend_on_the_order_of_the_file() {
         call("pets", "pets_list", "GET", "/d"),
     ];
     let sorted = |calls: &[Call]| {
-        let mut all: Vec<_> = calls
-            .iter()
-            .zip(names(calls))
-            .map(|(c, name)| (c.path.to_owned(), name))
-            .collect();
+        let mut all: Vec<_> = calls.iter().zip(names(calls)).map(|(c, name)| (c.path.to_owned(), name)).collect();
         all.sort();
         all
     };
@@ -235,13 +177,7 @@ fn an_operation_of_another_service_changes_no_name() {
 
 #[test]
 fn tags_become_slugs_without_the_words_that_only_say_tag() {
-    let service = |tag: &str| {
-        names(&[call(tag, "x", "GET", "/things/{id}")])[0]
-            .split_once(':')
-            .unwrap()
-            .0
-            .to_owned()
-    };
+    let service = |tag: &str| names(&[call(tag, "x", "GET", "/things/{id}")])[0].split_once(':').unwrap().0.to_owned();
     assert_eq!(service("control Service"), "control");
     assert_eq!(service("pet-controller"), "pet");
     assert_eq!(service("PetController"), "pet");
@@ -257,10 +193,7 @@ fn tags_become_slugs_without_the_words_that_only_say_tag() {
 
 #[test]
 fn a_tag_without_latin_letters_is_called_after_its_first_path_in_any_order() {
-    let mut calls = [
-        call("区域", "x", "GET", "/zones"),
-        call("区域", "y", "GET", "/areas/{id}"),
-    ];
+    let mut calls = [call("区域", "x", "GET", "/zones"), call("区域", "y", "GET", "/areas/{id}")];
     assert_eq!(names(&calls), ["areas:x", "areas:y"]);
     calls.reverse();
     assert_eq!(names(&calls), ["areas:y", "areas:x"]);
@@ -271,18 +204,7 @@ fn two_tags_never_share_a_service() {
     let calls = ["Pet API", "Pet Service", "pets", "Pets", "PETS", "宠物", "动物"]
         .map(|tag| call(tag, "x", "GET", "/api/v1/pets"));
     let (names, notes) = named(&calls);
-    assert_eq!(
-        names,
-        [
-            "pet-api:x",
-            "pet-service:x",
-            "pets:x",
-            "pets-3:x",
-            "pets-2:x",
-            "pets-5:x",
-            "pets-4:x"
-        ]
-    );
+    assert_eq!(names, ["pet-api:x", "pet-service:x", "pets:x", "pets-3:x", "pets-2:x", "pets-5:x", "pets-4:x"]);
     assert_eq!(notes.len(), 4);
     assert!(notes[0].contains("the tag `PETS` became `pets-2`"), "{notes:?}");
 }
@@ -301,23 +223,12 @@ fn a_path_without_a_tag_belongs_to_the_service_of_that_name() {
 #[test]
 fn a_template_gives_its_parameters_in_order() {
     let parameters = |path| template_parameters(path).collect::<Vec<_>>();
-    assert_eq!(
-        parameters("/repos/{owner}/{repo}/compare/{base}...{head}"),
-        ["owner", "repo", "base", "head"]
-    );
+    assert_eq!(parameters("/repos/{owner}/{repo}/compare/{base}...{head}"), ["owner", "repo", "base", "head"]);
     assert_eq!(parameters("/a/{/b{x}/{}/c}d"), ["x"]);
 }
 
 #[test]
 fn versions_and_the_like_are_noise_and_words_are_not() {
-    assert!(
-        ["api", "REST", "v1", "V2", "1.0", "v1beta1", "2024-01-01", "v2alpha"]
-            .into_iter()
-            .all(is_noise)
-    );
-    assert!(
-        ["", "v", "vms", "alpha", "apis2", "x1", "1password"]
-            .into_iter()
-            .all(|word| !is_noise(word))
-    );
+    assert!(["api", "REST", "v1", "V2", "1.0", "v1beta1", "2024-01-01", "v2alpha"].into_iter().all(is_noise));
+    assert!(["", "v", "vms", "alpha", "apis2", "x1", "1password"].into_iter().all(|word| !is_noise(word)));
 }

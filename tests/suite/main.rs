@@ -1,0 +1,16 @@
+//! The suite: a whole Hallpass for each test, driven from outside. Runs on SQLite, and on PostgreSQL where
+//! `TEST_DATABASE_URL` names a server on which databases may be made.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+
+mod apis;
+mod command_line;
+mod forms;
+mod people;
+mod routes;
+mod rules;
+mod schema;
+mod secrets;
+mod support;
+mod tokens;
+mod verify;

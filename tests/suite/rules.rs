@@ -1,0 +1,113 @@
+//! Rules of the code's shape, read off the sources: who may import what, and that files stay one noun.
+
+use std::path::{Path, PathBuf};
+
+/// From the ground up, as `lib.rs` has it. A file may use what stands before it, and its neighbours in the same row.
+const LAYERS: &[&[&str]] = &[
+    &["error", "types", "schema"],
+    &["policy", "password", "guess", "when", "secret", "scope", "db", "telemetry"],
+    &["config"],
+    &["actor", "tx"],
+    &["audit", "confirm"],
+    &["catalogue", "usage"],
+    &["index"],
+    &["account", "token", "session", "app", "jobs"],
+    &["http"],
+    &["web", "verify", "cli"],
+    &["server"],
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") && path.file_name().unwrap() != "tests.rs" {
+            found.push(path);
+        }
+    }
+}
+
+/// `(module, path, text without its tests)` of every file.
+fn files() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+        let inner = path.strip_prefix(&root).unwrap().to_path_buf();
+        let module = inner.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        (module, inner, text)
+    };
+    found.into_iter().map(read).collect()
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS.iter().position(|row| row.contains(&module)).unwrap_or_else(|| panic!("{module} has no layer"))
+}
+
+#[test]
+fn imports_point_downwards_only() {
+    for (module, path, text) in files().iter().filter(|(module, ..)| !matches!(module.as_str(), "lib" | "main")) {
+        for used in text.split("crate::").skip(1) {
+            let names = match used.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap().split(',').map(str::trim).map(str::to_owned).collect(),
+                None => vec![used.to_owned()],
+            };
+            for name in names {
+                let used: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                // The command line starts the server: the one look upwards.
+                let starts = module == "cli" && used == "server";
+                assert!(starts || used == *module || layer(&used) <= layer(module), "{} uses {used}", path.display());
+                let edges = ["web", "verify", "cli"];
+                assert!(
+                    used == *module || !edges.contains(&module.as_str()) || !edges.contains(&used.as_str()),
+                    "{} uses {used}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_http_no_html_and_no_environment() {
+    let core = layer("http");
+    for (module, path, text) in files().iter().filter(|(module, ..)| !matches!(module.as_str(), "lib" | "main")) {
+        if layer(module) >= core {
+            continue;
+        }
+        for foreign in ["actix", "askama", "std::env"] {
+            assert!(!text.contains(foreign), "{} has {foreign}", path.display());
+        }
+        assert!(module == "config" || !text.contains("clap"), "{} has clap", path.display());
+    }
+}
+
+#[test]
+fn every_file_says_in_its_first_line_what_it_is() {
+    for (_, path, text) in files() {
+        assert!(text.starts_with("//! "), "{}", path.display());
+    }
+}
+
+#[test]
+fn templates_name_only_files_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut templates = vec![root.join("templates")];
+    while let Some(path) = templates.pop() {
+        if path.is_dir() {
+            templates.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for used in text.split("assets::url(\"").skip(1) {
+            let name = used.split('"').next().unwrap();
+            assert!(root.join("static").join(name).exists(), "{} names {name}", path.display());
+        }
+        for forbidden in [" style=", "<style", " onclick=", "hx-on", "javascript:"] {
+            assert!(!text.contains(forbidden), "{} has {forbidden}", path.display());
+        }
+    }
+}
