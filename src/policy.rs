@@ -16,8 +16,6 @@ pub struct Policy {
     pub max_lifetime_by_role: std::collections::BTreeMap<Role, u32>,
     /// Whether a token may have no expiry.
     pub allow_never: bool,
-    /// Seconds that a regenerated token's old value may go on.
-    pub max_grace: u32,
     pub tokens_per_account: u32,
     /// Seconds without a request after which a session ends.
     pub session_idle: u32,
@@ -38,7 +36,6 @@ impl Default for Policy {
             max_lifetime: 365,
             max_lifetime_by_role: Default::default(),
             allow_never: false,
-            max_grace: 7 * 24 * 60 * 60,
             tokens_per_account: 50,
             session_idle: 60 * 60,
             session_lifetime: 24 * 60 * 60,

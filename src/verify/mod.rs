@@ -165,6 +165,8 @@ fn refused(app: &App, refusal: &Refusal) -> HttpResponse {
     };
     let mut answer = HttpResponse::Forbidden();
     answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+    // Once more as a header: proxies drop the body of this answer.
+    answer.insert_header((HeaderName::from_static("x-hallpass-reference"), reference.clone()));
     let members = serde_json::json!({ "reference": reference });
     problem(answer, StatusCode::FORBIDDEN, "The token may not make this request.", members)
 }

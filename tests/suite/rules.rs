@@ -111,3 +111,33 @@ fn templates_name_only_files_that_there_are() {
         }
     }
 }
+
+/// `Help text [default: value]` as the settings have it.
+fn apart(help: &str) -> (&str, &str) {
+    help.split_once(" [default: ").map_or((help, "no"), |(what, usual)| (what, usual.trim_end_matches(']')))
+}
+
+#[test]
+fn the_readme_s_settings_are_those_of_the_code() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let settings = <hallpass::config::Settings as clap::Args>::augment_args(clap::Command::new("hallpass"));
+    let mut rows = 0;
+    for argument in settings.get_arguments() {
+        let help = argument.get_help().unwrap().to_string();
+        let (what, usual) = apart(&help);
+        let flag = argument.get_long().unwrap();
+        let variable = argument.get_env().unwrap().to_str().unwrap();
+        let row = format!("| `--{flag}` | `{variable}` | {usual} | {what} |");
+        assert!(readme.contains(&row), "{row}");
+        rows += 1;
+    }
+    assert_eq!(readme.matches("| `--").count(), rows, "no row is left of a setting that is gone");
+
+    let policy = serde_json::to_value(hallpass::policy::Policy::default()).unwrap();
+    let limits = readme.split("under `[policy]`").nth(1).unwrap().split("## ").next().unwrap();
+    for (name, usual) in policy.as_object().unwrap() {
+        let usual = usual.to_string().replace(',', ", ");
+        assert!(limits.contains(&format!("| `{name}` | {usual} |")), "{name} {usual}");
+    }
+    assert_eq!(limits.matches("\n| `").count(), policy.as_object().unwrap().len());
+}

@@ -1,5 +1,6 @@
 //! The schema in the code is the one that the migrations make, up, down and up again, on the database under test.
 
+use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
 use diesel_migrations::MigrationHarness;
@@ -55,6 +56,8 @@ fn migrations_go_up_down_and_up_again() {
     drop(Db::open(&place, 1).unwrap());
     match open(&place) {
         Conn::Sqlite(mut conn) => {
+            // The pool closes its connections on threads of its own, a moment later.
+            conn.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
             conn.revert_all_migrations(MIGRATIONS).unwrap();
             conn.run_pending_migrations(MIGRATIONS).unwrap();
         }
