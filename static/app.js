@@ -88,7 +88,7 @@ const setUpPicker = pick => {
     put('[data-sum]', c ? many(c, 'method', 'methods') : 'No method');
     put('[data-sum-rest]', c ? ` in ${many(groups.filter(g => g.c).length, 'service', 'services')}, ${del || 'none'} can delete.` : ' is chosen yet.');
   };
-  const read = () => { for (const g of groups) for (const x of g.ms) x.text ??= `${x.m.children[0].textContent} ${x.m.children[1].textContent} ${g.title} ${g.code}`.toLowerCase(); };
+  const read = () => { for (const g of groups) for (const x of g.ms) x.text ??= `${x.m.children[0].textContent} ${x.m.children[1].textContent} ${x.m.dataset.p || ''} ${g.title} ${g.code}`.toLowerCase(); };
   const filter = () => {
     read();
     const words = q.value.toLowerCase().split(/\s+/).filter(Boolean), ks = kinds.filter(k => k.checked).map(k => k.value);

@@ -78,6 +78,8 @@ pub struct PickerMethod {
     pub scope: String,
     pub name: String,
     pub description: String,
+    /// For the search: people know a method by its path as well.
+    pub path: String,
     pub kind: Kind,
     /// Address of the method's documentation, or empty.
     pub docs: String,

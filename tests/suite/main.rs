@@ -6,6 +6,7 @@
 mod apis;
 mod command_line;
 mod forms;
+mod nginx;
 mod people;
 mod routes;
 mod rules;

@@ -196,6 +196,9 @@ fn a_method_that_needs_a_higher_role_is_neither_offered_nor_given() {
     assert!(!form.body.contains("zones:deleteZone") && form.body.contains("zones:listZones"));
     let refused = jan.post("/settings/tokens/new", &jan.token_form("ci", &["zones:deleteZone"]));
     assert_eq!(refused.error_of("m"), "zones:deleteZone needs the role admin.");
+    let service = jan.generate_from(&jan.token_form("service", &[]).and("service", "pdns/zones"));
+    assert_eq!(site.verify(&service, "PATCH", "/api/v1/zones/a").status, 200);
+    assert_eq!(site.verify(&service, "DELETE", "/api/v1/zones/a").status, 403);
     let value = jan.generate_from(&jan.token_form("all", &[]).with(&[("set", "full-access")]));
     assert_eq!(site.verify(&value, "DELETE", "/api/v1/zones/a").status, 403, "a wildcard does not reach it either");
     assert_eq!(site.verify(&value, "PATCH", "/api/v1/zones/a").status, 200);

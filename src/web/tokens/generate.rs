@@ -157,7 +157,7 @@ async fn check(
         description: filled.description.clone(),
         expiry: wished(&filled.lifetime, &filled.expires_at),
         access_set: Some(filled.set.clone()).filter(|set| set != "custom"),
-        scopes: filled.ticks.scopes(form, catalogue),
+        scopes: filled.ticks.scopes(form, catalogue, me.account.role),
         allow: form.lines("allow"),
         ip_allow: form.lines("ip_allow"),
         rate_per_minute: filled.limits.rate_per_minute.clone(),

@@ -206,7 +206,7 @@ async fn render(
         id: listed.token.id.to_string(),
         name: listed.token.name.clone(),
         href: String::new(),
-        starts_with: format!("{}…", listed.starts_with),
+        starts_with: listed.starts_with.clone(),
         description: listed.token.description.clone(),
         access: words::access(&catalogue, listed.token.access_set.as_deref()),
         methods: counted(catalogue.count(&listed.token.scopes), "method", "methods"),

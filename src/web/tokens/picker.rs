@@ -40,18 +40,19 @@ impl Ticks {
             || self.services.contains(&format!("{}/{}", api.slug, method.service))
     }
 
-    /// The scopes of all that is ticked: a service stands for the methods that it has today. What no method has is kept
-    /// as it was typed, for the check to name.
-    pub fn scopes(&self, form: &Posted, catalogue: &Catalogue) -> Vec<String> {
+    /// The scopes of all that is ticked: a service stands for those methods that it has today and the role may use. What is
+    /// no service is kept as it was typed, for the check to name.
+    pub fn scopes(&self, form: &Posted, catalogue: &Catalogue, role: Role) -> Vec<String> {
         let mut scopes: Vec<String> = form.every("m").map(str::to_owned).collect();
         for service in &self.services {
             let known = catalogue.apis().iter().flat_map(|api| api.methods.iter().map(move |m| (api, m)));
-            let before = scopes.len();
-            let of_service = known.filter(|(api, m)| format!("{}/{}", api.slug, m.service) == *service);
-            scopes.extend(of_service.map(|(api, m)| format!("{}/{}", api.slug, m.short())));
-            if scopes.len() == before {
+            let of_service: Vec<_> =
+                known.filter(|(api, m)| format!("{}/{}", api.slug, m.service) == *service).collect();
+            if of_service.is_empty() {
                 scopes.push(format!("{service}:*"));
             }
+            let usable = of_service.iter().filter(|(_, m)| offered(role, m));
+            scopes.extend(usable.map(|(api, m)| format!("{}/{}", api.slug, m.short())));
         }
         scopes
     }
@@ -117,6 +118,7 @@ pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter)
                             scope: catalogue.show(&format!("{}/{}", api.slug, m.short())),
                             name: m.name.clone(),
                             description: m.summary.clone(),
+                            path: m.path.clone(),
                             kind: kind(m.kind),
                             docs: m.docs_url.clone().unwrap_or_default(),
                             checked,
