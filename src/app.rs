@@ -52,7 +52,7 @@ pub struct App {
     pub random: Random,
     pub usage: Usage,
     clock: Clock,
-    symbols: Symbols,
+    symbols: Arc<Symbols>,
     catalogue: RwLock<Arc<Catalogue>>,
     /// One reload at a time, so that an older read never replaces a newer one.
     reloading: Mutex<(i64, i64)>,
@@ -84,7 +84,7 @@ impl App {
             random: parts.random,
             usage: Usage::default(),
             clock: parts.clock,
-            symbols: Symbols::default(),
+            symbols: Arc::default(),
             catalogue: RwLock::default(),
             reloading: Mutex::new((-1, -1)),
             followed: AtomicI64::new(-1),

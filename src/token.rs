@@ -13,7 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
 use crate::policy::Policy;
-use crate::schema::{generations, tokens};
+use crate::schema::{accounts, generations, tokens};
 use crate::scope::Scope;
 use crate::secret::{Digest, Random, Secret};
 use crate::tx::{Change, TokenFacts, Tx};
@@ -387,21 +387,22 @@ pub fn status(token: &Token, grace_until: Option<Stamp>, frozen: bool, now: Stam
     }
 }
 
-/// Living tokens whose scopes name one of the methods outright or by a wildcard of its service: what an import touches.
-pub fn touched_by(conn: &mut Conn, api: &str, methods: &[String]) -> Result<Vec<Token>> {
-    let living = tokens::table.filter(tokens::removed_at.is_null()).select(Token::as_select());
+/// Living tokens that allow one of the methods (`SERVICE:METHOD`), by name or by a wildcard, each with its owner's name:
+/// what a new description touches.
+pub fn touched_by(conn: &mut Conn, api: &str, methods: &[String]) -> Result<Vec<(Token, String)>> {
+    let full: Vec<String> = methods.iter().map(|short| format!("{api}/{short}")).collect();
+    let wanted: Vec<Scope<'_>> = full.iter().filter_map(|text| Scope::parse(text)).collect();
+    let living = tokens::table
+        .inner_join(accounts::table)
+        .filter(tokens::removed_at.is_null())
+        .order((tokens::created_at, tokens::id))
+        .select((Token::as_select(), accounts::name));
     let mut touched = Vec::new();
-    for token in living.load_iter(conn)? {
-        let token: Token = token?;
-        let names_one = methods.iter().any(|short| {
-            let full = format!("{api}/{short}");
-            let Some(method) = Scope::parse(&full) else {
-                return false;
-            };
-            token.scopes.iter().filter_map(Scope::parse).any(|scope| scope.covers(&method))
-        });
-        if names_one {
-            touched.push(token);
+    for row in living.load_iter(conn)? {
+        let (token, owner): (Token, String) = row?;
+        let scopes: Vec<Scope<'_>> = token.scopes.iter().filter_map(Scope::parse).collect();
+        if wanted.iter().any(|method| scopes.iter().any(|scope| scope.covers(method))) {
+            touched.push((token, owner));
         }
     }
     Ok(touched)

@@ -62,7 +62,7 @@ pub struct MethodRow {
 }
 
 /// Reads everything. 1,500 methods take a few milliseconds; it happens at start and when an API changes.
-pub fn load(conn: &mut Conn, symbols: &Symbols) -> Result<Catalogue> {
+pub fn load(conn: &mut Conn, symbols: &Arc<Symbols>) -> Result<Catalogue> {
     let mut apis_loaded = Vec::new();
     let rows: Vec<ApiRow> = apis::table.select(ApiRow::as_select()).load(conn)?;
     for row in rows {

@@ -106,6 +106,7 @@ fn importing_again_shows_the_difference_and_the_tokens_it_touches() {
         "Changed 1",
         "was PATCH /zones/{zone_id}, write",
         "reader",
+        "Maria Keller",
         "loses 1 method",
     ] {
         assert!(text.contains(part), "{part} in {text}");

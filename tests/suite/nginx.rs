@@ -61,7 +61,7 @@ fn another_method_is_refused_and_the_client_reads_the_scope_that_is_missing() {
 
     let unknown = format!(r#"{CHALLENGE}, error="insufficient_scope""#);
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND"] {
-    assert_eq!(problem["reference"].as_str().unwrap().len(), 8, "{problem}");
+        assert_eq!(problem["reference"].as_str().unwrap().len(), 8, "{problem}");
         refused_with(&refused, 403, &unknown);
         assert_eq!(refused.body.is_empty(), method == "HEAD");
     }

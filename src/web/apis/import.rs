@@ -173,13 +173,13 @@ async fn preview(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft) ->
         let touched = app.read(move |conn| token::touched_by(conn, &slug, &all)).await?;
         preview.touched_more = touched.len().saturating_sub(MOST_TOKENS);
         preview.touched =
-            touched.iter().take(MOST_TOKENS).map(|token| touched_row(token, &api.slug, &difference)).collect();
+            touched.iter().take(MOST_TOKENS).map(|touched| touched_row(touched, &api.slug, &difference)).collect();
         preview.changes = change_lists(api, draft, &difference);
     }
     Ok(preview)
 }
 
-fn touched_row(token: &Token, slug: &str, difference: &Difference) -> TouchedToken {
+fn touched_row((token, owner): &(Token, String), slug: &str, difference: &Difference) -> TouchedToken {
     let has = |short: &String| {
         let full = format!("{slug}/{short}");
         crate::scope::is_within(&[&full].into_iter().collect(), &token.scopes)
@@ -191,7 +191,7 @@ fn touched_row(token: &Token, slug: &str, difference: &Difference) -> TouchedTok
         (n, 0) => format!("loses {}", counted(n, "method", "methods")),
         (n, m) => format!("loses {}, {} change", counted(n, "method", "methods"), counted(m, "method", "methods")),
     };
-    TouchedToken { name: token.name.clone(), owner: token.created_by.clone(), effect }
+    TouchedToken { name: token.name.clone(), owner: owner.clone(), effect }
 }
 
 fn change_lists(api: &Api, draft: &Draft, difference: &Difference) -> Vec<ChangeList> {

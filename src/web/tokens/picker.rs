@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use crate::catalogue::set::AccessSet;
 use crate::catalogue::{Api, Catalogue, Method};
-use crate::scope::Scope;
 use crate::types::{Lines, Role};
 use crate::web::form::Posted;
 use crate::web::page::counted;
@@ -171,13 +170,12 @@ pub fn cards(catalogue: &Catalogue, role: Role, chosen: &str) -> Vec<SetCard> {
 }
 
 fn places(catalogue: &Catalogue, role: Role, set: &AccessSet) -> Vec<usize> {
-    let scopes: Vec<Scope<'_>> = set.scopes.iter().filter_map(Scope::parse).collect();
     let in_order = catalogue.apis().iter().flat_map(|api| {
-        api.services.iter().flat_map(move |service| api.methods_of(service)).map(move |m| (api.slug.as_str(), m))
+        let allowed: HashSet<(&str, &str)> =
+            api.allowed_by(&set.scopes).map(|m| (m.service.as_str(), m.name.as_str())).collect();
+        let of_services = api.services.iter().flat_map(|service| api.methods_of(service));
+        of_services.map(move |m| (m, allowed.contains(&(m.service.as_str(), m.name.as_str()))))
     });
-    let offered = in_order.filter(|(_, m)| offered(role, m)).enumerate();
-    offered
-        .filter(|(_, (api, m))| scopes.iter().any(|scope| scope.covers(&Scope::Method(api, &m.service, &m.name))))
-        .map(|(place, _)| place)
-        .collect()
+    let offered = in_order.filter(|(m, _)| offered(role, m)).enumerate();
+    offered.filter(|(_, (_, allowed))| *allowed).map(|(place, _)| place).collect()
 }
