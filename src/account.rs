@@ -182,7 +182,7 @@ pub fn by_id(conn: &mut Conn, id: &AccountId) -> Result<Account> {
 }
 
 pub fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {
-    let key = account_key(email);
+    let key = account_key(email).replace('\0', " ");
     let found = accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn);
     Ok(found.optional()?)
 }
@@ -234,8 +234,8 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId, phc: &str) -
 /// failure is counted before the slow check and taken back after a right one, so that guesses at the same moment
 /// cannot all see the same count. An address without an account costs the same time and gets the same answers.
 pub async fn check_password(app: &Arc<App>, email: &str, password: Password) -> Result<Account> {
-    // No account has a longer address: a counter's row stays small, whatever is typed.
-    let key: String = account_key(email).chars().take(254).collect();
+    // No account has a longer address, or one with control characters: a counter's row stays small and plain, whatever is typed.
+    let key: String = account_key(email).chars().filter(|c| !c.is_control()).take(254).collect();
     let count_key = key.clone();
     let account = app
         .write(move |tx| {

@@ -178,10 +178,10 @@ macro_rules! ids {
             }
         }
 
-        /// Whatever was typed; what is no id finds no row.
+        /// Whatever was typed; what is no id finds no row. NUL, which PostgreSQL takes in no text, is in no id either.
         impl From<&str> for $name {
             fn from(text: &str) -> $name {
-                $name(text.to_owned())
+                $name(text.replace('\0', " "))
             }
         }
 

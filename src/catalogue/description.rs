@@ -197,6 +197,9 @@ fn methods<'d>(document: &'d Document, notes: &mut Notes) -> Result<(Vec<Method>
         if !path.starts_with('/') {
             return Err(Problem::new(place, "A path must begin with `/`."));
         }
+        if path.chars().any(char::is_control) {
+            return Err(Problem::new(place, "A path cannot hold control characters."));
+        }
         if path.len() > MAX_PATH_BYTES {
             return Err(Problem::new(place, format!("A path may have at most {MAX_PATH_BYTES} bytes.")));
         }

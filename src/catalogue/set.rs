@@ -129,8 +129,8 @@ impl SetDraft {
         } else if catalogue.set(slug).is_some_and(|other| Some(&other.id) != id.as_ref()) {
             wrong("slug", SLUG_TAKEN.into());
         }
-        if self.description.chars().count() > 500 {
-            wrong("description", "A description has up to 500 characters.".into());
+        if self.description.chars().count() > 500 || self.description.chars().any(char::is_control) {
+            wrong("description", "A description has up to 500 characters, on one line.".into());
         }
         let mut scopes = Vec::new();
         for typed in self.scopes.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {

@@ -168,3 +168,55 @@ fn a_form_larger_than_a_megabyte_is_refused_with_a_sentence() {
     assert_eq!(refused.status, 413);
     assert!(refused.text().contains("1 MB"), "{}", refused.text());
 }
+
+#[test]
+fn a_nul_in_any_field_is_the_sender_s_mistake_on_both_databases() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    let nul = "a\0b";
+    let token =
+        maria.get("/settings/tokens").form("/theme").0.into_iter().find(|(name, _)| name == "form_token").unwrap();
+    for (path, fields) in [
+        ("/login", ["email", "password", "next", "time_zone"].as_slice()),
+        ("/theme", &["theme", "next"]),
+        ("/settings/tokens/action?q=%00&after=%00&sort=%00", &["do", "id"]),
+        ("/settings/tokens/remove", &["confirm", "id", "password"]),
+        (
+            "/settings/tokens/new",
+            &[
+                "name",
+                "description",
+                "lifetime",
+                "expires_at",
+                "set",
+                "m",
+                "service",
+                "allow",
+                "ip_allow",
+                "rate_per_minute",
+            ],
+        ),
+        ("/settings/tokens/new/confirm", &["confirm", "password"]),
+        ("/settings/tokens/value.txt", &["file", "value"]),
+        ("/admin/apis/new", &["slug", "text", "hosts", "base_path", "greedy", "kinds", "least_roles", "resources"]),
+        ("/admin/apis/pdns/options", &["hosts", "base_path", "greedy", "kinds", "least_roles", "resources"]),
+        ("/admin/apis/pdns/sets/new", &["name", "slug", "description", "scopes", "least_role"]),
+    ] {
+        for field in fields {
+            let form = Form(vec![token.clone(), (field.to_string(), nul.into())]);
+            let status = maria.post(path, &form).status;
+            assert!(status < 500, "{path} {field}: {status}");
+        }
+    }
+    for path in [
+        "/settings/tokens?q=%00",
+        "/settings/tokens?after=%00",
+        "/admin/apis/%00",
+        "/admin/apis/pdns?q=%00",
+        "/settings/tokens/expiry?lifetime=%00",
+    ] {
+        let status = maria.get(path).status;
+        assert!(status < 500, "{path}: {status}");
+    }
+}

@@ -44,6 +44,13 @@ const ZONES: &str = r##"{
 }"##;
 
 #[test]
+fn a_path_with_a_control_character_is_refused() {
+    let text = r#"{"openapi": "3.1.0", "info": {"title": "a", "version": "1"}, "paths": {"/a\u0000b": {"get": {}}}}"#;
+    let problem = read(text.as_bytes()).unwrap_err();
+    assert_eq!(problem.sentence, "A path cannot hold control characters.");
+}
+
+#[test]
 fn a_json_description_is_read_whole() {
     let read = ok(ZONES);
     assert_eq!((&*read.dialect, &*read.title, &*read.version), ("OpenAPI 3.0.0", "DNS zones", "2.1"));

@@ -139,7 +139,7 @@ impl View {
         let query = Posted::from_query(query);
         View {
             tab: Tab::parse(query.text("status")),
-            q: query.text("q").chars().take(200).collect(),
+            q: query.text("q").chars().filter(|c| !c.is_control()).take(200).collect(),
             sort: Sort::parse(query.text("sort")),
             after: query.text("after").to_owned(),
         }
