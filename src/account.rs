@@ -194,11 +194,13 @@ pub fn all(conn: &mut Conn) -> Result<Vec<Account>> {
 /// Freezes all tokens of the account and ends its sessions, at once. The last owner stays.
 pub fn disable(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId) -> Result<Account> {
     actor.must(Deed::Administer)?;
+    // Drawn before the row is read, so that what the index learns under this version is the newest.
+    let version = tx.version()?;
     let mut account = by_id(tx.conn, id)?;
     if account.role >= Role::Admin {
         actor.must(Deed::MakeAdmins)?;
     }
-    account.version = tx.version()?;
+    account.version = version;
     if account.role == Role::Owner && owners(tx.conn)? < 2 {
         return Err(Error::Forbidden("This is the last owner. Make another owner first.".into()));
     }
@@ -258,19 +260,16 @@ pub async fn check_password(app: &Arc<App>, email: &str, password: Password) -> 
     };
     match account {
         Some(account) if verdict.matches => {
+            // Best effort: a right password is right, even when nobody has time to hash it anew.
             let stronger = match verdict.needs_rehash {
-                true => Some(app.hasher.hash(again).await.map_err(hash_error)?),
+                true => app.hasher.hash(again).await.ok(),
                 false => None,
             };
-            let id = account.id.clone();
             app.write(move |tx| {
-                if let Some(phc) = stronger {
-                    diesel::update(accounts::table.find(&id)).set(accounts::password.eq(phc)).execute(tx.conn)?;
-                }
-                forget_guesses(tx, &key)
+                forget_guesses(tx, &key)?;
+                settle_password(tx, &account, stronger)
             })
-            .await?;
-            Ok(account)
+            .await
         }
         _ => {
             let now = app.now();
@@ -278,6 +277,20 @@ pub async fn check_password(app: &Arc<App>, email: &str, password: Password) -> 
             Err(Error::Unconfirmed { sentence: failed.sentence(now.utc()) })
         }
     }
+}
+
+/// The account as it is now, if the password that was just checked is still its own: hashing takes its time, and the
+/// account may have been disabled or given another password meanwhile.
+fn settle_password(tx: &mut Tx<'_>, checked: &Account, stronger: Option<String>) -> Result<Account> {
+    tx.version()?;
+    let account = by_id(tx.conn, &checked.id)?;
+    if !account.enabled || account.password != checked.password {
+        return Err(Error::Unconfirmed { sentence: "That password is not right any more.".into() });
+    }
+    if let Some(phc) = stronger {
+        diesel::update(accounts::table.find(&account.id)).set(accounts::password.eq(phc)).execute(tx.conn)?;
+    }
+    by_id(tx.conn, &checked.id)
 }
 
 /// A change that was not confirmed stands in the log too: somebody may be at a keyboard that is not theirs.
@@ -324,9 +337,9 @@ fn count_guess(tx: &mut Tx<'_>, key: &str) -> Result<Option<Error>> {
 }
 
 fn uncount_guess(tx: &mut Tx<'_>, key: &str) -> Result<()> {
-    let mut counted = guesses_of(tx.conn, key)?;
-    counted.failures = counted.failures.saturating_sub(1);
-    put_guesses(tx, key, counted)
+    let counted = guesses::table.find(key).filter(guesses::failures.gt(0));
+    diesel::update(counted).set(guesses::failures.eq(guesses::failures - 1)).execute(tx.conn)?;
+    Ok(())
 }
 
 fn put_guesses(tx: &mut Tx<'_>, key: &str, new: Guesses) -> Result<()> {
@@ -359,7 +372,11 @@ pub fn prune_guesses(tx: &mut Tx<'_>) -> Result<()> {
     let newest = guesses::table.order(guesses::last_at.desc()).select(guesses::last_at);
     let first_over: Option<Stamp> = newest.offset(MOST_GUESSES).limit(1).first(tx.conn).optional()?;
     if let Some(limit) = first_over {
-        diesel::delete(guesses::table.filter(guesses::last_at.le(limit))).execute(tx.conn)?;
+        // Never those of an account: typing a hundred thousand addresses must not wipe a victim's count.
+        let of_accounts =
+            accounts::table.filter(accounts::email_key.is_not_null()).select(accounts::email_key.assume_not_null());
+        let over = guesses::table.filter(guesses::last_at.le(limit)).filter(guesses::account_key.ne_all(of_accounts));
+        diesel::delete(over).execute(tx.conn)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -19,6 +20,12 @@ use crate::tx::{Change, Tx};
 use crate::types::Stamp;
 use crate::usage::Usage;
 use crate::{account, token};
+
+/// How long a person waits for a database that is silent, and for one that is slow to write (a large import).
+const READ_PATIENCE: Duration = Duration::from_secs(5);
+const WRITE_PATIENCE: Duration = Duration::from_secs(20);
+/// The fingerprint of no catalogue at all.
+const NOT_LOADED: (i64, i64) = (-1, -1);
 
 /// Where time comes from: the machine, or a test.
 #[derive(Clone)]
@@ -86,7 +93,7 @@ impl App {
             clock: parts.clock,
             symbols: Arc::default(),
             catalogue: RwLock::default(),
-            reloading: Mutex::new((-1, -1)),
+            reloading: Mutex::new(NOT_LOADED),
             followed: AtomicI64::new(-1),
             heard: AtomicI64::new(0),
         })
@@ -100,22 +107,35 @@ impl App {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub fn symbols(&self) -> Arc<Symbols> {
+        self.symbols.clone()
+    }
+
     /// Looks into the database, on the blocking pool.
     pub async fn read<T: Send + 'static>(
         self: &Arc<App>,
         look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let app = self.clone();
-        tokio::task::spawn_blocking(move || app.db.read(look)).await.map_err(Error::internal)?
+        let looked = tokio::task::spawn_blocking(move || app.db.read(look));
+        match tokio::time::timeout(READ_PATIENCE, looked).await {
+            Ok(looked) => looked.map_err(Error::internal)?,
+            Err(_) => Err(Error::Busy("The database does not answer.".into())),
+        }
     }
 
-    /// One change: begins, runs the verb, commits, and tells the index before anybody is answered.
+    /// One change: begins, runs the verb, commits, and tells the index before anybody is answered. A change that is given up
+    /// because the database is silent may still be made: its end is told to the index whenever it comes.
     pub async fn write<T: Send + 'static>(
         self: &Arc<App>,
         verb: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let app = self.clone();
-        tokio::task::spawn_blocking(move || app.write_now(verb)).await.map_err(Error::internal)?
+        let written = tokio::task::spawn_blocking(move || app.write_now(verb));
+        match tokio::time::timeout(WRITE_PATIENCE, written).await {
+            Ok(written) => written.map_err(Error::internal)?,
+            Err(_) => Err(Error::Unsure),
+        }
     }
 
     /// [`App::write`] for who may block: the command line and jobs.
@@ -137,23 +157,25 @@ impl App {
     }
 
     /// Reads what was changed in the database since the last time, the first time everything: by another process, or by
-    /// the command line.
+    /// the command line. All of it as of one moment: a token's row and its values from two would be learnt as one version.
     pub fn follow(&self) -> Result<()> {
         let asked = self.now();
-        self.db.read(|conn| {
+        let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.db.snapshot(|conn| {
             let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
             if newest != seen {
                 // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
                 token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
-                let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+                self.followed.store(newest, Ordering::Release);
+            }
+            if newest != seen || *loaded == NOT_LOADED {
                 let fingerprint = catalogue::store::fingerprint(conn)?;
                 if *loaded != fingerprint {
                     self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
                     *loaded = fingerprint;
                 }
-                self.followed.store(newest, Ordering::Release);
             }
             Ok(())
         })?;
@@ -169,7 +191,7 @@ impl App {
     /// A catalogue that cannot be read again after its change is an empty one: what it allowed may be wrong now.
     fn reload_catalogue(&self) {
         let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = self.db.read(|conn| {
+        let read = self.db.snapshot(|conn| {
             let fingerprint = catalogue::store::fingerprint(conn)?;
             Ok((catalogue::store::load(conn, &self.symbols)?, fingerprint))
         });
@@ -181,8 +203,7 @@ impl App {
             Err(cause) => {
                 tracing::error!(error = ?cause, "the catalogue cannot be read; every request is refused until it can");
                 self.put_catalogue(Catalogue::default());
-                *loaded = (-1, -1);
-                self.followed.store(-1, Ordering::Release);
+                *loaded = NOT_LOADED;
             }
         }
     }
@@ -193,9 +214,16 @@ impl App {
 
     /// Random bytes that all processes on this database share, made at the first start: what seals cookies and forms.
     pub fn shared_key(&self, name: &'static str) -> Result<Secret> {
+        let kept = |conn: &mut Conn| -> Result<Option<String>> {
+            Ok(settings::table.find(name).select(settings::value).first(conn).optional()?)
+        };
+        if let Some(kept) = self.db.read(kept)? {
+            return Ok(Secret::new(kept));
+        }
         self.write_now(|tx| {
-            let kept: Option<String> = settings::table.find(name).select(settings::value).first(tx.conn).optional()?;
-            if let Some(kept) = kept {
+            // Of two processes that start at once, the second finds what the first has made.
+            tx.version()?;
+            if let Some(kept) = kept(tx.conn)? {
                 return Ok(Secret::new(kept));
             }
             let made = tx.random.base62(86)?;

@@ -104,8 +104,10 @@ pub fn take<T: DeserializeOwned>(tx: &mut Tx<'_>, session: &SessionId, action: A
     serde_json::from_str(&payload).map_err(Error::internal)
 }
 
-/// Drops what is past use.
+/// Drops what is past use; a form whose time has run out goes at once, however large.
 pub fn prune(tx: &mut Tx<'_>) -> Result<usize> {
+    let unused = confirmations::table.filter(confirmations::used_at.is_null());
+    diesel::delete(unused.filter(confirmations::created_at.lt(tx.now.minus(LIFE)))).execute(tx.conn)?;
     let old = confirmations::table.filter(confirmations::created_at.lt(tx.now.minus(MEMORY)));
     Ok(diesel::delete(old).execute(tx.conn)?)
 }

@@ -66,7 +66,7 @@ impl ManageConnection for Opener {
                 let mut conn = SqliteConnection::establish(path).map_err(ConnectionError)?;
                 // The timeout comes first, so that the switch to WAL waits for its turn.
                 conn.batch_execute(
-                    "PRAGMA busy_timeout = 1500; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                    "PRAGMA busy_timeout = 800; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; \
                      PRAGMA cache_size = -16000;",
                 )
@@ -107,7 +107,7 @@ impl Db {
             Pool::builder()
                 .max_size(size)
                 .min_idle(Some(1))
-                .connection_timeout(Duration::from_millis(1800))
+                .connection_timeout(Duration::from_millis(700))
                 .test_on_check_out(matches!(place, Place::Postgres(_)))
                 .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
                 .build(opener(read_only))
@@ -133,31 +133,45 @@ impl Db {
         work(&mut pooled)
     }
 
+    /// Several looks at one moment: nothing that is committed meanwhile shows in some of them. Blocks.
+    pub fn snapshot<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut pooled = self.read.get()?;
+        let conn: &mut Conn = &mut pooled;
+        match conn {
+            Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN"),
+            Conn::Postgres(postgres) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                AnsiTransactionManager::begin_transaction_sql(postgres, begin)
+            }
+        }?;
+        finish(conn, work)
+    }
+
     /// One transaction: `BEGIN IMMEDIATE` on SQLite, where a deferred one that reads first and then writes fails at
     /// once with `database is locked`, whatever the busy timeout. Blocks: call it from the blocking pool.
     pub fn write<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        type Transactions = <Conn as Connection>::TransactionManager;
         let mut pooled = self.write.get()?;
         let conn: &mut Conn = &mut pooled;
         match conn {
             Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE"),
             Conn::Postgres(postgres) => AnsiTransactionManager::begin_transaction(postgres),
         }?;
-        match work(conn) {
-            Ok(done) => {
-                if let Err(cause) = <Transactions as TransactionManager<Conn>>::commit_transaction(conn) {
-                    let _ = <Transactions as TransactionManager<Conn>>::rollback_transaction(conn);
-                    return Err(cause.into());
-                }
-                Ok(done)
-            }
-            Err(refusal) => {
-                // A rollback that fails leaves a broken connection, which the pool throws away.
-                let _ = <Transactions as TransactionManager<Conn>>::rollback_transaction(conn);
-                Err(refusal)
-            }
-        }
+        finish(conn, work)
     }
+}
+
+/// The work of a begun transaction, then its commit or rollback. A rollback that fails leaves a broken connection, which the
+/// pool throws away.
+fn finish<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    type Transactions = <Conn as Connection>::TransactionManager;
+    let done = work(conn).and_then(|done| {
+        <Transactions as TransactionManager<Conn>>::commit_transaction(conn)?;
+        Ok(done)
+    });
+    if done.is_err() {
+        let _ = <Transactions as TransactionManager<Conn>>::rollback_transaction(conn);
+    }
+    done
 }
 
 /// Brings the schema up to this program's version; refuses a database that a newer program has written.
@@ -165,6 +179,8 @@ fn migrate(conn: &mut Conn) -> Result<(), String> {
     let failed = |cause: Box<dyn std::error::Error + Send + Sync>| format!("The database cannot be migrated: {cause}.");
     match conn {
         Conn::Postgres(postgres) => {
+            // A large table may take its time.
+            postgres.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").map_err(|e| failed(e.into()))?;
             // Two processes that start at once take turns. The number is ours alone: "hallpass" in ASCII.
             postgres.batch_execute("SELECT pg_advisory_lock(7521901715446657907)").map_err(|e| failed(e.into()))?;
             let done = bring_up(postgres).map_err(failed);

@@ -32,6 +32,8 @@ pub enum Error {
     },
     /// The database or the password hashing is out of reach for now.
     Busy(String),
+    /// A change was given up because the database was silent: nobody knows whether it was made.
+    Unsure,
     /// A fault of ours. The cause is for the log only.
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -86,6 +88,7 @@ impl fmt::Display for Error {
             Error::Replayed(Replay::Used) => f.write_str("This was already confirmed once. Nothing was done again."),
             Error::Replayed(Replay::TooOld) => f.write_str("This confirmation is too old. Fill in the form again."),
             Error::Busy(what) => write!(f, "{what} Nothing was changed. Try again in a moment."),
+            Error::Unsure => f.write_str("The database did not answer in time. The change may still be made: look before you try it again."),
             Error::Internal(_) => f.write_str("Something went wrong on our side. Nothing was changed."),
         }
     }
@@ -99,7 +102,13 @@ impl From<diesel::result::Error> for Error {
         use diesel::result::Error as Diesel;
         match cause {
             Diesel::NotFound => Error::Missing,
-            Diesel::DatabaseError(Kind::ClosedConnection | Kind::ReadOnlyTransaction, _) => busy(),
+            Diesel::DatabaseError(
+                Kind::ClosedConnection
+                | Kind::ReadOnlyTransaction
+                | Kind::UnableToSendCommand
+                | Kind::SerializationFailure,
+                _,
+            ) => busy(),
             Diesel::DatabaseError(Kind::Unknown, ref details) if is_unavailable(details.message()) => busy(),
             other => Error::internal(other),
         }
@@ -118,7 +127,7 @@ fn busy() -> Error {
 
 /// SQLite and libpq tell these states in words only.
 fn is_unavailable(message: &str) -> bool {
-    const STATES: [&str; 9] = [
+    const STATES: [&str; 14] = [
         "database is locked",
         "database or disk is full",
         "disk I/O error",
@@ -128,6 +137,11 @@ fn is_unavailable(message: &str) -> bool {
         "could not connect",
         "the database system is",
         "canceling statement due to",
+        "terminating connection",
+        "no connection to the server",
+        "deadlock detected",
+        "connection not open",
+        "SSL connection has been closed",
     ];
     STATES.iter().any(|state| message.contains(state))
 }

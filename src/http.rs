@@ -20,7 +20,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Replayed(_) => StatusCode::CONFLICT,
         Error::Unconfirmed { .. } | Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Busy(_) | Error::Unsure => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -29,7 +29,7 @@ pub fn status(error: &Error) -> StatusCode {
 pub fn retry_after(error: &Error) -> Option<u64> {
     match error {
         Error::Wait { seconds, .. } => Some(*seconds),
-        Error::Busy(_) => Some(2),
+        Error::Busy(_) | Error::Unsure => Some(2),
         _ => None,
     }
 }

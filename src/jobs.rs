@@ -13,23 +13,32 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// Runs until `stop` turns true; then the last use is written once more.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut follow = tokio::time::interval(FOLLOW_EVERY);
-    let mut flush = tokio::time::interval(FLUSH_EVERY);
-    let mut prune = tokio::time::interval(PRUNE_EVERY);
-    for interval in [&mut follow, &mut flush, &mut prune] {
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    }
+/// Runs until `stop` turns true; then the last use is written once more. Each has a loop of its own: a slow flush must not
+/// keep verification from hearing the news.
+pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
+    tokio::join!(
+        every(FOLLOW_EVERY, &app, "follow", App::follow, stop.clone()),
+        every(FLUSH_EVERY, &app, "flush", flush_usage, stop.clone()),
+        every(PRUNE_EVERY, &app, "prune", prune_all, stop),
+    );
+    blocking(&app, "flush", flush_usage).await;
+}
+
+async fn every(
+    span: Duration,
+    app: &Arc<App>,
+    job: &'static str,
+    work: fn(&App) -> Result<()>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut interval = tokio::time::interval(span);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = follow.tick() => blocking(&app, "follow", App::follow).await,
-            _ = flush.tick() => blocking(&app, "flush", flush_usage).await,
-            _ = prune.tick() => blocking(&app, "prune", prune_all).await,
+            _ = interval.tick() => blocking(app, job, work).await,
             _ = stop.changed() => break,
         }
     }
-    blocking(&app, "flush", flush_usage).await;
 }
 
 async fn blocking(app: &Arc<App>, job: &'static str, work: fn(&App) -> Result<()>) {

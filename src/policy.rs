@@ -58,6 +58,9 @@ impl Policy {
                 self.default_lifetime, self.max_lifetime
             ));
         }
+        if self.tokens_per_account == 0 {
+            return Err("policy.tokens_per_account has to be at least 1.".into());
+        }
         if self.session_idle == 0 || self.session_idle > self.session_lifetime {
             return Err("policy.session_idle has to be between 1 second and policy.session_lifetime.".into());
         }

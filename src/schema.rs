@@ -143,6 +143,7 @@ diesel::table! {
         created_by -> Text,
         name -> Text,
         description -> Text,
+        name_key -> Text,
         folded -> Text,
         scopes -> Text,
         access_set -> Nullable<Text>,
@@ -200,4 +201,4 @@ diesel::joinable!(uses -> tokens (token_id));
 diesel::joinable!(tokens -> accounts (owner_id));
 diesel::joinable!(sessions -> accounts (account_id));
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, tokens, generations, uses, sessions);
+diesel::allow_tables_to_appear_in_same_query!(accounts, guesses, tokens, generations, uses, sessions);

@@ -73,18 +73,13 @@ pub struct Symbols(Mutex<HashMap<Box<str>, u32>>);
 
 impl Symbols {
     pub fn number(&self, scope: &str) -> u32 {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&number) = known.get(scope) {
-            return number;
-        }
-        let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
-        known.insert(scope.into(), number);
-        number
+        number(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), scope)
     }
 
     pub fn set(&self, scopes: &Lines) -> ScopeSet {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bits: Vec<u64> = Vec::new();
-        for number in scopes.iter().filter(|text| Scope::parse(text).is_some()).map(|text| self.number(text)) {
+        for number in scopes.iter().filter(|text| Scope::parse(text).is_some()).map(|text| number(&mut known, text)) {
             let word = number as usize / 64;
             if bits.len() <= word {
                 bits.resize(word + 1, 0);
@@ -95,6 +90,15 @@ impl Symbols {
         }
         ScopeSet(bits.into())
     }
+}
+
+fn number(known: &mut HashMap<Box<str>, u32>, scope: &str) -> u32 {
+    if let Some(&number) = known.get(scope) {
+        return number;
+    }
+    let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
+    known.insert(scope.into(), number);
+    number
 }
 
 /// The scopes of one token as bits by [`Symbols`] number: some 160 bytes with a catalogue of 1,200 methods.

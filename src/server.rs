@@ -16,7 +16,6 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::Fault;
-use crate::secret::Secret;
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::session::{SetupCode, signed_in};
@@ -50,11 +49,11 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
     let listener = std::net::TcpListener::bind(&config.listen)
         .map_err(|cause| format!("Hallpass cannot listen on {}: {}.", config.listen, plain(&cause)))?;
     let address = listener.local_addr().map_err(|cause| cause.to_string())?;
-    let code = setup_code(&app).map_err(|error| error.to_string())?;
-    let shown = code.0.as_ref().map(|code| code.reveal().to_owned());
     let key = app.shared_key("session_key").map_err(|error| error.to_string())?;
     let key = Key::from(key.reveal().as_bytes());
     let tokens = web::Data::new(form::tokens(&app).map_err(|error| error.to_string())?);
+    let code = setup_code(&app, &tokens).map_err(|error| error.to_string())?;
+    let shown = code.0.as_ref().map(|code| code.reveal().to_owned());
     let (code, config) = (web::Data::new(code), web::Data::new(config));
     assets::prepare();
     let server = HttpServer::new(move || {
@@ -97,10 +96,11 @@ fn plain(cause: &std::io::Error) -> String {
     }
 }
 
-/// A new one at each start, and only while there is no account.
-fn setup_code(app: &App) -> Result<SetupCode> {
+/// Only while there is no account. It follows from the key that all processes on one database share, so that each of them
+/// knows the code that another has printed.
+fn setup_code(app: &App, tokens: &form::FormTokens) -> Result<SetupCode> {
     match app.db.read(account::is_empty)? {
-        true => Ok(SetupCode(Some(Secret::new(app.random.base62(20)?.to_string())))),
+        true => Ok(SetupCode(Some(tokens.setup_code()?))),
         false => Ok(SetupCode(None)),
     }
 }
@@ -119,8 +119,15 @@ async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>) -> HttpResp
     }
 }
 
-async fn missing() -> Result<HttpResponse> {
-    Err(Error::Missing)
+/// No route took the request: an address that is not there, or one that is there for another HTTP method.
+async fn missing(request: HttpRequest) -> Result<HttpResponse> {
+    let methods = crate::web::methods_of(request.path());
+    if methods.is_empty() {
+        return Err(Error::Missing);
+    }
+    let mut answer = HttpResponse::MethodNotAllowed();
+    answer.insert_header((header::ALLOW, methods.join(", ")));
+    Ok(answer.finish())
 }
 
 /// Every answer leaves with the headers above, and one line stands in the log: by the route's pattern, never by what the
@@ -134,25 +141,36 @@ async fn surround(
     let method = request.method().clone();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let mut answer = match next.call(request).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        // Something around the handlers failed; the request is gone with it, the rules for answers are not.
+        Err(error) => {
+            tracing::error!(%method, cause = %error, request = id, "request");
+            let mut answer = error.error_response();
+            put_headers(answer.headers_mut(), has_tls);
+            return Err(actix_web::error::InternalError::from_response(error, answer).into());
+        }
+    };
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
-    let headers = answer.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if has_tls {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
-    }
+    put_headers(answer.headers_mut(), has_tls);
     let status = answer.status().as_u16();
     let cause = answer.response().extensions().get::<Fault>().and_then(|fault| fault.cause.clone());
     let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
     let milliseconds = started.elapsed().as_millis() as u64;
     match cause {
         Some(cause) => tracing::error!(%method, route, status, milliseconds, request = id, cause, "request"),
-        None if route == "/verify" => tracing::debug!(%method, route, status, milliseconds, request = id, "request"),
         None => tracing::info!(%method, route, status, milliseconds, request = id, "request"),
     }
     Ok(answer)
+}
+
+fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if has_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
 }
 
 #[derive(Clone)]
@@ -185,8 +203,10 @@ async fn error_pages(
         _ => error_page(&request, status, fault.as_ref()).await,
     };
     let mut rendered = rendered.unwrap_or_else(|_| HttpResponse::build(status).finish());
-    if let Some(wait) = former.headers().get(header::RETRY_AFTER) {
-        rendered.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    for kept in [header::RETRY_AFTER, header::ALLOW] {
+        if let Some(value) = former.headers().get(&kept) {
+            rendered.headers_mut().insert(kept, value.clone());
+        }
     }
     if let Some(fault) = fault {
         rendered.extensions_mut().insert(fault);

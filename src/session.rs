@@ -9,7 +9,7 @@ use crate::actor::{Actor, Origin, Via};
 use crate::app::App;
 use crate::audit::{self, Subject};
 use crate::db::{Conn, MultiBackend};
-use crate::error::{OrMissing, Result};
+use crate::error::{Error, OrMissing, Result};
 use crate::password::Password;
 use crate::policy::Policy;
 use crate::schema::{accounts, sessions};
@@ -45,11 +45,12 @@ pub async fn sign_in(
 ) -> Result<Session> {
     let account = match account::check_password(app, email, password).await {
         Ok(account) => account,
-        Err(refusal) => {
+        Err(refusal @ Error::Unconfirmed { .. }) => {
             let email = email.to_owned();
             app.write(move |tx| refused(tx, &email, origin)).await?;
             return Err(refusal);
         }
+        Err(other) => return Err(other),
     };
     app.write(move |tx| {
         account::guess_zone(tx, &account, zone)?;
@@ -60,6 +61,12 @@ pub async fn sign_in(
 
 /// Makes a session for an account that has just proved itself; the former one of that browser is ended by its cookie.
 pub fn start(tx: &mut Tx<'_>, account: &Account, origin: Origin) -> Result<Session> {
+    // Between the proof and this transaction the account may have been disabled or given another password.
+    tx.version()?;
+    let now = account::by_id(tx.conn, &account.id)?;
+    if !now.enabled || now.password != account.password {
+        return Err(Error::SignedOut);
+    }
     let session = Session {
         id: tx.id()?,
         digest: None,

@@ -14,7 +14,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
 use crate::policy::Policy;
 use crate::schema::{accounts, generations, tokens};
-use crate::scope::Scope;
+use crate::scope::{MethodSymbols, Scope, Symbols};
 use crate::secret::{Digest, Random, Secret};
 use crate::tx::{Change, TokenFacts, Tx};
 use crate::types::{AccountId, Lines, Role, Stamp, Status, TokenId, TokenKind, parse_net};
@@ -37,6 +37,8 @@ pub struct Token {
     pub created_by: String,
     pub name: String,
     pub description: String,
+    /// The name in lower case: what lists are sorted by.
+    pub name_key: String,
     /// Name and description in lower case: what a search looks into, alike on both databases.
     pub folded: String,
     /// Full scopes.
@@ -301,6 +303,7 @@ pub fn generate(
         kind: TokenKind::Personal,
         owner_id: owner.id.clone(),
         created_by: actor.account.as_ref().map_or_else(|| actor.name.clone(), ToString::to_string),
+        name_key: new.name.to_lowercase(),
         folded: fold(&new.name, &new.description),
         name: new.name,
         description: new.description,
@@ -354,9 +357,7 @@ pub fn remove(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Str
     let mut names = Vec::new();
     for id in ids {
         let mut token = visible(tx.conn, actor, id)?;
-        if !actor.is(&token.owner_id) {
-            actor.must(Deed::Administer)?;
-        }
+        actor.must(Deed::GenerateOwnTokens)?;
         if token.removed_at.is_some() {
             return Err(Error::Missing);
         }
@@ -387,22 +388,31 @@ pub fn status(token: &Token, grace_until: Option<Stamp>, frozen: bool, now: Stam
     }
 }
 
-/// Living tokens that allow one of the methods (`SERVICE:METHOD`), by name or by a wildcard, each with its owner's name:
-/// what a new description touches.
-pub fn touched_by(conn: &mut Conn, api: &str, methods: &[String]) -> Result<Vec<(Token, String)>> {
-    let full: Vec<String> = methods.iter().map(|short| format!("{api}/{short}")).collect();
-    let wanted: Vec<Scope<'_>> = full.iter().filter_map(|text| Scope::parse(text)).collect();
+/// Living tokens that allow one of the methods (`SERVICE:METHOD`), by name or by a wildcard, each with its owner's name and
+/// the places of those methods: what a new description touches.
+pub fn touched_by(
+    conn: &mut Conn,
+    symbols: &Symbols,
+    api: &str,
+    methods: &[String],
+) -> Result<Vec<(Token, String, Vec<usize>)>> {
+    let split = methods.iter().filter_map(|short| short.split_once(':'));
+    let wanted: Vec<MethodSymbols> =
+        split.map(|(service, name)| MethodSymbols::new(symbols, api, service, name)).collect();
     let living = tokens::table
         .inner_join(accounts::table)
         .filter(tokens::removed_at.is_null())
+        .filter(tokens::scopes.like(format!("%{api}/%")).or(tokens::scopes.like("%*%")))
         .order((tokens::created_at, tokens::id))
         .select((Token::as_select(), accounts::name));
     let mut touched = Vec::new();
     for row in living.load_iter(conn)? {
         let (token, owner): (Token, String) = row?;
-        let scopes: Vec<Scope<'_>> = token.scopes.iter().filter_map(Scope::parse).collect();
-        if wanted.iter().any(|method| scopes.iter().any(|scope| scope.covers(method))) {
-            touched.push((token, owner));
+        let set = symbols.set(&token.scopes);
+        let places: Vec<usize> =
+            wanted.iter().enumerate().filter(|(_, method)| set.grants(method).is_some()).map(|(nth, _)| nth).collect();
+        if !places.is_empty() {
+            touched.push((token, owner, places));
         }
     }
     Ok(touched)

@@ -138,6 +138,7 @@ CREATE TABLE tokens (
     created_by TEXT NOT NULL,
     name TEXT NOT NULL,
     description TEXT NOT NULL,
+    name_key TEXT NOT NULL,
     folded TEXT NOT NULL,
     scopes TEXT NOT NULL,
     access_set TEXT,

@@ -236,15 +236,16 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    pub(crate) fn build(self, symbols: &Arc<Symbols>) -> Api {
-        let options: ApiOptions = serde_json::from_str(&self.row.options).unwrap_or_default();
-        let servers: Vec<description::Server> = serde_json::from_str(&self.row.servers).unwrap_or_default();
+    pub(crate) fn build(self, symbols: &Arc<Symbols>) -> serde_json::Result<Api> {
+        let options: ApiOptions = serde_json::from_str(&self.row.options)?;
+        let servers: Vec<description::Server> = serde_json::from_str(&self.row.servers)?;
         let (hosts, base_path) = effective(&options, &servers);
         let slug = &self.row.slug;
 
         let mut rows = self.methods;
         rows.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
-        let methods: Vec<Method> = rows.iter().map(|row| method(row, slug, &options, symbols)).collect();
+        let methods = rows.iter().map(|row| method(row, slug, &options, symbols));
+        let methods: Vec<Method> = methods.collect::<serde_json::Result<_>>()?;
         let services = self.services.into_iter().map(|row| {
             let from = methods.partition_point(|m| m.service < row.name);
             let to = methods.partition_point(|m| m.service <= row.name);
@@ -274,7 +275,7 @@ impl Assembly {
         });
         let flaws = flaws.collect();
         let by_name = methods.iter().enumerate().map(|(nth, m)| (m.short(), nth)).collect();
-        Api {
+        Ok(Api {
             id: self.row.id,
             slug: self.row.slug,
             title: self.row.title,
@@ -293,7 +294,7 @@ impl Assembly {
             by_name,
             paths,
             symbols: symbols.clone(),
-        }
+        })
     }
 }
 
@@ -307,8 +308,8 @@ pub fn effective(options: &ApiOptions, servers: &[description::Server]) -> (Vec<
     (hosts, base.unwrap_or_default())
 }
 
-fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Symbols) -> Method {
-    let parameters: Vec<description::Parameter> = serde_json::from_str(&row.parameters).unwrap_or_default();
+fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Symbols) -> serde_json::Result<Method> {
+    let parameters: Vec<description::Parameter> = serde_json::from_str(&row.parameters)?;
     let resource = match options.resource_of(&row.service) {
         Some((name, in_query)) => {
             let place = if in_query { description::Place::Query } else { description::Place::Path };
@@ -324,7 +325,7 @@ fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Sy
             None => Resource::Nowhere,
         },
     };
-    Method {
+    Ok(Method {
         kind: options.kind_of(&row.service, &row.name, row.kind),
         least_role: options.least_role_of(&row.service, &row.name),
         symbols: MethodSymbols::new(symbols, slug, &row.service, &row.name),
@@ -336,7 +337,7 @@ fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Sy
         docs_url: row.docs_url.clone(),
         deprecated: row.deprecated,
         resource,
-    }
+    })
 }
 
 /// Whether a slug may be given to an API: short, lower case, and not the one of Hallpass itself.

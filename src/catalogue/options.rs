@@ -77,6 +77,14 @@ impl ApiOptions {
         problems
     }
 
+    /// Patterns that fit none of the methods `(service, name)`: most likely a slip, which would leave a method less guarded.
+    pub fn unused<'a>(&self, methods: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<String> {
+        let worded = self.kinds.iter().chain(self.least_roles.iter()).filter_map(|line| line.split_once(' '));
+        let patterns = worded.map(|(_, pattern)| pattern.trim()).chain(self.greedy.iter());
+        let fits_none = |pattern: &&str| !methods.clone().any(|(service, name)| fits(pattern, service, name));
+        patterns.filter(fits_none).map(str::to_owned).collect()
+    }
+
     pub fn kind_of(&self, service: &str, method: &str, usual: MethodKind) -> MethodKind {
         last_fitting(&self.kinds, service, method).and_then(MethodKind::parse).unwrap_or(usual)
     }
@@ -91,15 +99,14 @@ impl ApiOptions {
 
     /// The parameter that names a service's resource: `(name, whether it is in the query)`.
     pub fn resource_of(&self, service: &str) -> Option<(&str, bool)> {
-        self.resources.iter().filter_map(|line| line.split_once(' ')).find(|(of, _)| *of == service).map(
-            |(_, parameter)| {
-                let parameter = parameter.trim();
-                match parameter.strip_prefix('?') {
-                    Some(name) => (name, true),
-                    None => (parameter, false),
-                }
-            },
-        )
+        let lines = self.resources.iter().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?))
+        });
+        lines.filter(|(of, _)| *of == service).last().map(|(_, parameter)| match parameter.strip_prefix('?') {
+            Some(name) => (name, true),
+            None => (parameter, false),
+        })
     }
 }
 

@@ -133,8 +133,15 @@ impl SetDraft {
             wrong("description", "A description has up to 500 characters, on one line.".into());
         }
         let mut scopes = Vec::new();
+        let slug_of_api = catalogue.apis().iter().find(|known| known.id == *api).map(|known| known.slug.as_str());
+        let slug_of_api = slug_of_api.ok_or(Error::Missing)?;
         for typed in self.scopes.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
-            match catalogue.resolve(typed) {
+            // A set belongs to one API: the star is all of that one.
+            let full = if typed == "*" { Ok(format!("{slug_of_api}/*")) } else { catalogue.resolve(typed) };
+            match full {
+                Ok(full) if !full.starts_with(&format!("{slug_of_api}/")) => {
+                    wrong("scopes", format!("“{typed}” is of another API. A set holds methods of its own API."));
+                }
                 Ok(full) => scopes.push(full),
                 Err(sentence) => wrong("scopes", sentence),
             }

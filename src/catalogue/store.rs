@@ -19,6 +19,8 @@ use crate::scope::Symbols;
 use crate::tx::{Change, Tx};
 use crate::types::{ApiId, MethodKind, Stamp};
 
+pub(super) const CHANGED_MEANWHILE: &str = "This API was changed by someone else meanwhile. Look at it again.";
+
 #[derive(Queryable, Selectable, Insertable, Clone)]
 #[diesel(table_name = apis)]
 #[diesel(check_for_backend(MultiBackend))]
@@ -70,7 +72,14 @@ pub fn load(conn: &mut Conn, symbols: &Arc<Symbols>) -> Result<Catalogue> {
             services::table.filter(services::api_id.eq(&row.id)).select(ServiceRow::as_select()).load(conn)?;
         let methods = methods::table.filter(methods::api_id.eq(&row.id)).select(MethodRow::as_select()).load(conn)?;
         let sets = set::of_api(conn, &row.id)?;
-        apis_loaded.push(Arc::new(Assembly { row, services, methods, sets }.build(symbols)));
+        let slug = row.slug.clone();
+        match (Assembly { row, services, methods, sets }).build(symbols) {
+            Ok(api) => apis_loaded.push(Arc::new(api)),
+            // Without its options an API would be guarded by fewer rules than its operator set.
+            Err(cause) => {
+                tracing::error!(slug, %cause, "the options of an API cannot be read; its requests are refused")
+            }
+        }
     }
     Ok(Catalogue::new(apis_loaded))
 }
@@ -93,7 +102,11 @@ pub fn draft(catalogue: &Catalogue, slug: &str, text: &[u8], options: ApiOptions
     }
     problems.extend(options.check());
     match super::description::read(text) {
-        Ok(description) if problems.is_empty() => {
+        Ok(mut description) if problems.is_empty() => {
+            let names: Vec<(String, String)> =
+                description.methods.iter().map(|m| (m.service.clone(), m.name.clone())).collect();
+            let unused = options.unused(names.iter().map(|(service, name)| (service.as_str(), name.as_str())));
+            description.notes.extend(unused.iter().map(|pattern| format!("The pattern {pattern} fits no method.")));
             let over = catalogue.api(slug).map(|api| api.version);
             Ok(Draft { slug: slug.to_owned(), description, options, over })
         }
@@ -143,15 +156,13 @@ pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
 /// method is gone allows nothing, and allows again what comes back under its name.
 pub fn import(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft) -> Result<ApiId> {
     actor.must(Deed::Administer)?;
+    // Drawn before anything is read: of two imports at the same moment the second sees the first.
+    let version = tx.version()?;
     let existing: Option<ApiRow> =
         apis::table.filter(apis::slug.eq(&draft.slug)).select(ApiRow::as_select()).first(tx.conn).optional()?;
     if existing.as_ref().map(|row| row.version) != draft.over {
-        return Err(Error::invalid(
-            "slug",
-            "This API was changed by someone else meanwhile. Look at the difference again.",
-        ));
+        return Err(Error::invalid("slug", CHANGED_MEANWHILE));
     }
-    let version = tx.version()?;
     let row = ApiRow {
         id: existing.as_ref().map_or_else(|| tx.id(), |row| Ok(row.id.clone()))?,
         slug: draft.slug.clone(),
@@ -237,6 +248,8 @@ fn insert_methods(tx: &mut Tx<'_>, api: &ApiId, described: &[Described]) -> Resu
 #[derive(Clone, Serialize, Deserialize)]
 pub struct NewOptions {
     pub api: ApiId,
+    /// Version of the API that the form was filled over.
+    pub over: i64,
     pub options: ApiOptions,
 }
 
@@ -246,8 +259,11 @@ pub fn edit_options(tx: &mut Tx<'_>, actor: &Actor, new: &NewOptions) -> Result<
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
-    let row: ApiRow = apis::table.find(&new.api).select(ApiRow::as_select()).first(tx.conn)?;
     let version = tx.version()?;
+    let row: ApiRow = apis::table.find(&new.api).select(ApiRow::as_select()).first(tx.conn)?;
+    if row.version != new.over {
+        return Err(Error::invalid("hosts", CHANGED_MEANWHILE));
+    }
     diesel::update(apis::table.find(&new.api))
         .set((apis::options.eq(as_json(&new.options)?), apis::version.eq(version)))
         .execute(tx.conn)
@@ -288,9 +304,9 @@ impl MethodRow {
 /// Removes an API with its methods and access sets. Scopes of tokens stay written and allow nothing.
 pub fn remove(tx: &mut Tx<'_>, actor: &Actor, api: &ApiId) -> Result<()> {
     actor.must(Deed::Administer)?;
-    let row: ApiRow = apis::table.find(api).select(ApiRow::as_select()).first(tx.conn)?;
-    // The version is drawn although no row is left to carry it: other processes see that the catalogue moved.
+    // Drawn although no row is left to carry it: other processes see that the catalogue moved.
     tx.version()?;
+    let row: ApiRow = apis::table.find(api).select(ApiRow::as_select()).first(tx.conn)?;
     diesel::delete(apis::table.find(api)).execute(tx.conn).or_missing()?;
     audit::record(
         tx,

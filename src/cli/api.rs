@@ -14,6 +14,9 @@ use crate::catalogue::store::{self, Difference, Draft};
 use crate::config::Config;
 use crate::types::Lines;
 
+/// How long an address may take for the whole description.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 #[derive(Subcommand)]
 pub enum Command {
     /// Import a description, or replace the one of a known API
@@ -86,7 +89,7 @@ pub fn run(config: &Config, command: Command) -> Result<(), String> {
     let text = read(&from)?;
     let app = open(config)?;
     app.follow().map_err(|error| error.to_string())?;
-    import(&app, &slug, &text, options, yes || from == "-")
+    import(&app, &slug, &text, options, yes)
 }
 
 fn import(app: &Arc<App>, slug: &str, text: &[u8], options: Options, yes: bool) -> Result<(), String> {
@@ -145,7 +148,8 @@ fn read(from: &str) -> Result<Vec<u8>, String> {
     let failed = |cause: &dyn std::fmt::Display| format!("{from} cannot be read: {cause}.");
     let mut text = Vec::new();
     if from.starts_with("https://") || from.starts_with("http://") {
-        let answer = ureq::get(from).call().map_err(|cause| failed(&cause))?;
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+        let answer = agent.get(from).call().map_err(|cause| failed(&cause))?;
         let mut body = answer.into_body().into_reader().take(most);
         body.read_to_end(&mut text).map_err(|cause| failed(&cause))?;
     } else if from == "-" {

@@ -7,11 +7,14 @@ use super::open;
 use crate::config::Config;
 use crate::{jobs, server};
 
+/// Longer than the server waits for requests, so that their last use is still written.
+const LONGEST_FAREWELL: std::time::Duration = std::time::Duration::from_secs(25);
+
 pub fn run(config: Config) -> Result<(), String> {
     let app = open(&config)?;
     app.follow().map_err(|error| format!("The database cannot be read: {error}"))?;
     let public = config.public_url.clone();
-    let listens_elsewhere = config.listen.ends_with(":0");
+    let listens_elsewhere = public.port() == Some(0);
     actix_web::rt::System::new().block_on(async move {
         let bound = server::bind(app.clone(), config)?;
         let public = if listens_elsewhere { format!("http://{}/", bound.address) } else { public.to_string() };
@@ -31,15 +34,19 @@ pub fn run(config: Config) -> Result<(), String> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: what was accepted is answered; a second signal stops at once");
-        let drained = handle.stop(true);
-        tokio::select! {
-            () = drained => {}
-            _ = terminate.recv() => std::process::exit(1),
-            _ = interrupt.recv() => std::process::exit(1),
-        }
-        let _ = server.await;
-        let _ = stop.send(true);
-        let _ = jobs.await;
-        Ok(())
+        let finished = async {
+            handle.stop(true).await;
+            let _ = server.await;
+            let _ = stop.send(true);
+            let _ = jobs.await;
+        };
+        let in_order = tokio::select! {
+            () = finished => true,
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => false,
+            () = tokio::time::sleep(LONGEST_FAREWELL) => false,
+        };
+        // Not by returning: a thread that waits for a silent database would hold the process.
+        std::process::exit(if in_order { 0 } else { 1 })
     })
 }

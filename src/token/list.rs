@@ -101,6 +101,8 @@ pub struct Page {
     /// Rows before this page.
     pub before: i64,
     pub older: Option<TokenId>,
+    /// What the page before this one comes after; `None` also for the first page.
+    pub newer: Option<TokenId>,
 }
 
 /// A token with what stands beside it.
@@ -131,7 +133,10 @@ macro_rules! found {
         for word in ask.q.to_lowercase().split_whitespace() {
             let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
             let start: String = ask.q.trim().chars().take(8).collect();
-            let of_value = generations::table.filter(generations::starts_with.eq(start)).select(generations::token_id);
+            let start = format!("{}%", start.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let of_value = generations::table
+                .filter(generations::starts_with.like(start).escape('\\'))
+                .select(generations::token_id);
             query = query.filter(tokens::folded.like(pattern).escape('\\').or(tokens::id.eq_any(of_value)));
         }
         let living = tokens::expires_at.is_null().or(tokens::expires_at.gt(now));
@@ -149,65 +154,74 @@ macro_rules! found {
 
 pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Page> {
     let mut counts = [0; 5];
+    let mut total = 0;
     for (count, tab) in counts.iter_mut().zip(Tab::EVERY) {
         *count = found!(ask, tab, now, notice).count().get_result(conn)?;
+        total = if tab == ask.tab { *count } else { total };
     }
     let last = match &ask.after {
         Some(id) => last_of_former(conn, ask, id)?,
         None => None,
     };
 
-    // Rows behind `last`, in the asked order: greater by the column, or equal there and greater by id, or without a value.
-    macro_rules! ordered {
-        ($column:expr, $value:expr, $nullable:expr) => {{
-            let query = found!(ask, ask.tab, now, notice);
-            let query = match (&last, $value) {
-                (None, _) => query,
-                (Some(last), Some(value)) if ask.sort.descending => query.filter(
-                    $column
-                        .lt(value.clone())
-                        .or($column.eq(value).and(tokens::id.gt(last.0.id.clone())))
-                        .or($column.is_null())
-                        .assume_not_null(),
-                ),
-                (Some(last), Some(value)) => query.filter(
-                    $column
-                        .gt(value.clone())
-                        .or($column.eq(value).and(tokens::id.gt(last.0.id.clone())))
-                        .or($column.is_null())
-                        .assume_not_null(),
-                ),
-                (Some(last), None) => query.filter($column.is_null().and(tokens::id.gt(last.0.id.clone()))),
+    // `value` is what the former page ended with in the sorted column. Behind it, in the asked order, are rows with a greater
+    // value, with the same and a greater id, and those without a value.
+    macro_rules! sorted {
+        ($column:expr, $value:expr) => {{
+            let behind = || {
+                let query = found!(ask, ask.tab, now, notice);
+                match (&last, $value) {
+                    (None, _) => query,
+                    (Some((last, _)), Some(value)) if ask.sort.descending => query.filter(
+                        $column
+                            .lt(value.clone())
+                            .or($column.eq(value).and(tokens::id.gt(last.id.clone())))
+                            .or($column.is_null())
+                            .assume_not_null(),
+                    ),
+                    (Some((last, _)), Some(value)) => query.filter(
+                        $column
+                            .gt(value.clone())
+                            .or($column.eq(value).and(tokens::id.gt(last.id.clone())))
+                            .or($column.is_null())
+                            .assume_not_null(),
+                    ),
+                    (Some((last, _)), None) => query.filter($column.is_null().and(tokens::id.gt(last.id.clone()))),
+                }
             };
-            match ask.sort.descending {
-                true => query.order(($column.is_null().asc(), $column.desc(), tokens::id.asc())),
-                false => query.order(($column.is_null().asc(), $column.asc(), tokens::id.asc())),
+            macro_rules! in_order {
+                ($query:expr) => {
+                    match ask.sort.descending {
+                        true => $query.order(($column.is_null().asc(), $column.desc(), tokens::id.asc())),
+                        false => $query.order(($column.is_null().asc(), $column.asc(), tokens::id.asc())),
+                    }
+                };
             }
+            let before = total - behind().count().get_result::<i64>(conn)?;
+            let newer: Option<TokenId> = match before > PAGE {
+                true => in_order!(found!(ask, ask.tab, now, notice))
+                    .offset(before - PAGE - 1)
+                    .limit(1)
+                    .select(tokens::id)
+                    .first(conn)
+                    .optional()?,
+                false => None,
+            };
+            let rows: Vec<Token> = in_order!(behind()).limit(PAGE + 1).select(Token::as_select()).load(conn)?;
+            (rows, before, newer)
         }};
     }
-    let asked = PAGE + 1;
-    let mut rows: Vec<Token> = match ask.sort.by {
-        SortBy::Created => ordered!(tokens::created_at.nullable(), last.as_ref().map(|l| l.0.created_at), false)
-            .limit(asked)
-            .select(Token::as_select())
-            .load(conn)?,
-        SortBy::Name => ordered!(tokens::folded.nullable(), last.as_ref().map(|l| l.0.folded.clone()), false)
-            .limit(asked)
-            .select(Token::as_select())
-            .load(conn)?,
-        SortBy::Expires => ordered!(tokens::expires_at, last.as_ref().and_then(|l| l.0.expires_at), true)
-            .limit(asked)
-            .select(Token::as_select())
-            .load(conn)?,
-        SortBy::Used => ordered!(uses::used_at.nullable(), last.as_ref().and_then(|l| l.1), true)
-            .limit(asked)
-            .select(Token::as_select())
-            .load(conn)?,
+    let ended = last.as_ref();
+    let (mut rows, before, newer) = match ask.sort.by {
+        SortBy::Created => sorted!(tokens::created_at.nullable(), ended.map(|(last, _)| last.created_at)),
+        SortBy::Name => sorted!(tokens::name_key.nullable(), ended.map(|(last, _)| last.name_key.clone())),
+        SortBy::Expires => sorted!(tokens::expires_at, ended.and_then(|(last, _)| last.expires_at)),
+        SortBy::Used => sorted!(uses::used_at.nullable(), ended.and_then(|(_, used)| *used)),
     };
     let more = rows.len() as i64 > PAGE;
     rows.truncate(PAGE as usize);
     let older = more.then(|| rows.last().map(|token| token.id.clone())).flatten();
-    Ok(Page { rows: dress(conn, rows, now, notice)?, counts, before: 0, older })
+    Ok(Page { rows: dress(conn, rows, now, notice)?, counts, before, older, newer })
 }
 
 /// The row that the former page ended with; one that is gone or another's begins anew.
@@ -228,6 +242,10 @@ pub fn dress(conn: &mut Conn, rows: Vec<Token>, now: Stamp, notice: TimeDelta) -
         .order(generations::number)
         .select((generations::token_id, generations::starts_with, generations::ends_at))
         .load(conn)?;
+    let mut by_token: HashMap<TokenId, Vec<(String, Option<Stamp>)>> = HashMap::new();
+    for (id, starts_with, ends_at) in values {
+        by_token.entry(id).or_default().push((starts_with, ends_at));
+    }
     let used: Vec<(TokenId, Stamp, String, String)> = uses::table
         .filter(uses::token_id.eq_any(ids))
         .select((uses::token_id, uses::used_at, uses::ip, uses::agent))
@@ -240,12 +258,12 @@ pub fn dress(conn: &mut Conn, rows: Vec<Token>, now: Stamp, notice: TimeDelta) -
         .select(accounts::id)
         .load(conn)?;
     let dressed = rows.into_iter().map(|token| {
-        let mut of_token = values.iter().filter(|(id, _, _)| *id == token.id);
-        let grace_until = of_token.clone().filter_map(|(_, _, ends)| *ends).filter(|ends| now < *ends).max();
-        let current = of_token.find(|(_, _, ends)| ends.is_none());
+        let values = by_token.remove(&token.id).unwrap_or_default();
+        let grace_until = values.iter().filter_map(|(_, ends)| *ends).filter(|ends| now < *ends).max();
+        let current = values.iter().find(|(_, ends)| ends.is_none());
         Listed {
             status: status(&token, grace_until, frozen.contains(&token.owner_id), now, notice),
-            starts_with: current.map(|(_, starts, _)| starts.clone()).unwrap_or_default(),
+            starts_with: current.map(|(starts, _)| starts.clone()).unwrap_or_default(),
             grace_until,
             used: used.get(&token.id).cloned(),
             token,

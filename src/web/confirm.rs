@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::confirm::{self, Action};
 use crate::error::{Error, Result};
 use crate::password::Password;
+use crate::session;
 use crate::tx::Tx;
 
 /// What became of a confirm POST.
@@ -61,14 +62,20 @@ where
     match account::check_password(app, me.account.label(), password).await {
         Ok(_) => {}
         Err(error @ (Error::Unconfirmed { .. } | Error::Wait { .. } | Error::Busy(_))) => {
-            let actor = me.actor.clone();
-            app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+            if matches!(error, Error::Unconfirmed { .. }) {
+                let actor = me.actor.clone();
+                app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+            }
             return Ok(Outcome::Again { payload: waiting, error });
         }
         Err(other) => return Err(other),
     }
-    let (session, key, actor) = (me.session.clone(), form.text("confirm").to_owned(), me.actor.clone());
+    let (session, key, origin) = (me.session.clone(), form.text("confirm").to_owned(), me.actor.origin.clone());
     let done = app.write(move |tx| {
+        // With the rights of now, not of when the page was asked for: hashing takes its time.
+        tx.version()?;
+        let account = session::account_of(tx.conn, &session)?.ok_or(Error::SignedOut)?;
+        let actor = session::actor(&account, &session, origin);
         let payload = confirm::take(tx, &session, action, &key)?;
         verb(tx, &actor, payload)
     });

@@ -1,6 +1,7 @@
 //! Forms: their fields, and the two proofs that a change was wished here: the form's token and the request's origin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_multipart::Multipart;
 use actix_session::SessionExt;
@@ -10,6 +11,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::session_store::SESSION;
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -21,6 +23,9 @@ const LARGEST_FORM: usize = 1024 * 1024;
 const LARGEST_UPLOAD: usize = crate::catalogue::description::MAX_BYTES + 256 * 1024;
 /// What is read of an upload that is too large, so that the browser gets an answer and no broken connection.
 const MOST_DRAINED: usize = 64 * 1024 * 1024;
+/// How long a browser may take to send a form, and one with a file.
+const PATIENCE: Duration = Duration::from_secs(10);
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(60);
 pub const VISITOR_COOKIE: &str = "hallpass_visitor";
 
 /// Extractors of a form that was checked: what a changing route must take.
@@ -46,6 +51,11 @@ impl FormTokens {
         Ok(format!("{}{}", nonce.as_str(), self.seal(holder, &nonce)?))
     }
 
+    /// What the first owner has to know, printed at start.
+    pub fn setup_code(&self) -> Result<Secret> {
+        Ok(Secret::new(self.seal("set-up", "code")?.chars().take(24).collect()))
+    }
+
     fn is_right(&self, holder: &str, token: &str) -> bool {
         let Some((nonce, seal)) = token.split_at_checked(12) else {
             return false;
@@ -66,7 +76,7 @@ impl FormTokens {
 
 /// Whom a form belongs to: the session, else the visitor's cookie.
 pub fn holder(request: &HttpRequest) -> Option<String> {
-    if let Ok(Some(session)) = request.get_session().get::<String>("session") {
+    if let Ok(Some(session)) = request.get_session().get::<String>(SESSION) {
         return Some(format!("session {session}"));
     }
     request.cookie(VISITOR_COOKIE).map(|cookie| format!("visitor {}", cookie.value()))
@@ -111,7 +121,8 @@ impl FromRequest for Posted {
         Box::pin(async move {
             check_origin(&request)?;
             let body = body.await.map_err(|cause| Error::internal(cause.to_string()))?;
-            let body = body.to_bytes_limited(LARGEST_FORM).await;
+            let body =
+                tokio::time::timeout(PATIENCE, body.to_bytes_limited(LARGEST_FORM)).await.map_err(|_| broken())?;
             let body = body.map_err(|_| Error::TooLarge("This form is larger than 1 MB.".into()))?;
             let body = body.map_err(|_| Error::invalid("form", "The form did not arrive whole."))?;
             let form = Posted(url::form_urlencoded::parse(&body).into_owned().collect());
@@ -143,7 +154,7 @@ impl FromRequest for Uploaded {
         Box::pin(async move {
             check_origin(&request)?;
             let parts = parts.await.map_err(|_| broken())?;
-            let uploaded = read_parts(parts).await?;
+            let uploaded = tokio::time::timeout(UPLOAD_PATIENCE, read_parts(parts)).await.map_err(|_| broken())??;
             check_token(&request, uploaded.form.text("form_token"))?;
             Ok(uploaded)
         })

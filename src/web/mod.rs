@@ -17,8 +17,7 @@ pub mod tokens;
 pub mod tokens_pages;
 pub mod words;
 
-use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder, Route, web};
+use actix_web::{FromRequest, Handler, Responder, Route, guard, web};
 
 use session::{Administrator, SignedIn, Visitor};
 
@@ -38,14 +37,30 @@ pub struct Row {
     pub guard: Guard,
 }
 
+/// The HTTP methods that an address is there for.
+pub fn methods_of(path: &str) -> Vec<&'static str> {
+    let fits = |pattern: &str| {
+        let (mut of, mut given) = (pattern.split('/'), path.split('/'));
+        loop {
+            match (of.next(), given.next()) {
+                (None, None) => return true,
+                (Some(of), Some(given)) if of == given || (of.starts_with('{') && !given.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    };
+    ROUTES.iter().filter(|row| fits(row.path)).map(|row| row.method).collect()
+}
+
 /// A route whose handler has the guard of its row as first argument; another handler does not compile.
-fn guarded<G, F, Args>(method: Method, handler: F) -> Route
+fn guarded<G, F, Args>(handler: F) -> Route
 where
     F: Handler<Args> + TakesFirst<G, Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::method(method).to(handler)
+    // What answers GET answers HEAD (RFC 9110 section 9.3.2); the body is left out on the way.
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
 }
 
 /// A route that changes something: its handler takes a checked form as second argument, else it does not compile.
@@ -88,7 +103,7 @@ macro_rules! routes {
             $(config.route($path, routes!(@ $method $guard $handler));)*
         }
     };
-    (@ GET $guard:ident $handler:path) => { guarded::<$guard, _, _>(Method::GET, $handler) };
+    (@ GET $guard:ident $handler:path) => { guarded::<$guard, _, _>($handler) };
     (@ POST $guard:ident $handler:path) => { posting::<$guard, _, _>($handler) };
 }
 

@@ -12,7 +12,7 @@ use super::form::Posted;
 use super::frame::Frame;
 use super::page::Theme;
 use super::session_pages::{LoginPage, SetupPage};
-use super::session_store::SESSION;
+use super::session_store::{SESSION, UNAVAILABLE};
 use super::words::field_errors;
 use crate::account::{self, Account, PersonDraft};
 use crate::actor::{Actor, Deed, Origin, Via};
@@ -81,6 +81,9 @@ fn config(request: &HttpRequest) -> Result<web::Data<Config>> {
 pub async fn signed_in(request: &HttpRequest) -> Result<SignedIn> {
     let app = request.app_data::<web::Data<Arc<App>>>().ok_or_else(|| Error::internal("no app"))?;
     let origin = origin(request, &*config(request)?);
+    if request.get_session().get::<bool>(UNAVAILABLE).ok().flatten().is_some() {
+        return Err(Error::Busy("The database does not answer.".into()));
+    }
     let id = request.get_session().get::<SessionId>(SESSION).ok().flatten().ok_or(Error::SignedOut)?;
     let of = id.clone();
     let account = app.read(move |conn| session::account_of(conn, &of)).await?.ok_or(Error::SignedOut)?;
@@ -247,7 +250,9 @@ fn local_path(next: &str) -> Option<String> {
     let here = url::Url::parse("http://here.invalid/").ok()?;
     let there = here.join(next).ok()?;
     let plain = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r', '\t']);
-    (plain && there.origin() == here.origin()).then(|| match there.query() {
+    // Dot segments are gone by now, and what they hid shows.
+    let stays = plain && there.origin() == here.origin() && !there.path().starts_with("//");
+    stays.then(|| match there.query() {
         Some(query) => format!("{}?{query}", there.path()),
         None => there.path().to_owned(),
     })
@@ -283,6 +288,9 @@ mod tests {
             "",
             "settings",
             "//evil.example",
+            "/.//evil.example/x",
+            "/..//evil.example",
+            "/%2e//evil.example",
             "/\\evil.example",
             "https://evil.example/",
             "/\t/evil.example",

@@ -17,6 +17,8 @@ use crate::types::SessionId;
 
 /// The one entry of the state: the session's id, as JSON.
 pub const SESSION: &str = "session";
+/// In its place when the database did not answer.
+pub const UNAVAILABLE: &str = "unavailable";
 
 type State = HashMap<String, String>;
 
@@ -58,8 +60,11 @@ impl SessionStore for Sessions {
         let (app, digest) = (self.0.clone(), digest(key));
         let now = app.now();
         let found = self.0.read(move |conn| session::find(conn, digest, now, &app.policy)).await;
-        let Some(found) = found.map_err(|cause| LoadError::Other(other(cause)))? else {
-            return Ok(None);
+        let found = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            // An error here would leave without headers, page and log line: whoever needs the session answers for it.
+            Err(_) => return Ok(Some(HashMap::from([(UNAVAILABLE.to_owned(), "true".to_owned())]))),
         };
         let json = serde_json::to_string(&found.id).map_err(|cause| LoadError::Deserialization(other(cause)))?;
         if session::is_stale(&found, now) {

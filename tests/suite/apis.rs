@@ -177,7 +177,7 @@ fn removing_an_api_refuses_its_requests_at_once() {
     assert_eq!(site.verify(&value, "GET", "/api/v1/zones").status, 200);
     let form = maria.get("/admin/apis/pdns").form("/admin/apis/pdns/remove");
     let page = maria.post("/admin/apis/pdns/remove", &form);
-    assert!(page.text().contains("1 token lose") || page.text().contains("lose these methods"), "{}", page.text());
+    assert!(page.text().contains("1 token loses these methods"), "{}", page.text());
     assert_eq!(maria.confirm(&page, "/admin/apis/pdns/remove").status, 303);
     assert_eq!(site.verify(&value, "GET", "/api/v1/zones").status, 403);
 }
@@ -192,4 +192,56 @@ fn who_is_no_administrator_finds_no_pages_there() {
     }
     let token = jan.get("/settings/tokens").form("/logout").0;
     assert_eq!(jan.post("/admin/apis/pdns/remove", &Form(token)).status, 404);
+}
+
+#[test]
+fn two_imports_confirmed_at_the_same_moment_are_one_after_the_other() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let form = maria.get("/admin/apis/pdns/import").form("/admin/apis/pdns/import");
+    let pages: Vec<_> = (0..2).map(|_| maria.upload("/admin/apis/pdns/import", &form, ZONES.as_bytes())).collect();
+    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+        let both: Vec<_> =
+            pages.iter().map(|page| scope.spawn(|| maria.confirm(page, "/admin/apis/import").status)).collect();
+        both.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    statuses.sort();
+    assert_eq!(statuses, [303, 422]);
+}
+
+#[test]
+fn a_new_api_under_the_name_of_a_removed_one_shows_the_tokens_that_it_revives() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("reviving", &["zones:listZones"]);
+    let page = maria.post("/admin/apis/pdns/remove", &maria.get("/admin/apis/pdns").form("/admin/apis/pdns/remove"));
+    assert_eq!(maria.confirm(&page, "/admin/apis/pdns/remove").status, 303);
+    let text = preview(&maria, "pdns", ZONES.as_bytes()).text();
+    assert!(text.contains("reviving") && text.contains("gains 1 method"), "{text}");
+}
+
+#[test]
+fn a_pattern_that_fits_no_method_is_told() {
+    let site = Site::start();
+    let maria = site.owner();
+    let form = maria.get("/admin/apis/new").form("/admin/apis/new");
+    let form = form.with(&[("slug", "pdns"), ("least_roles", "admin zone:delete*\nadmin zones:delete*")]);
+    let text = maria.upload("/admin/apis/new", &form, ZONES.as_bytes()).text();
+    assert!(text.contains("The pattern zone:delete* fits no method.") && !text.contains("pattern zones:"), "{text}");
+}
+
+#[test]
+fn options_filled_over_an_older_state_do_not_win() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let address = "/admin/apis/pdns/options";
+    let form = maria.get("/admin/apis/pdns").form(address);
+    let stale = maria.post(address, &form.clone().with(&[("trailing_dot", "on")]));
+    let first = maria.post(address, &form.with(&[("case_insensitive", "on")]));
+    assert_eq!(maria.confirm(&first, address).status, 303);
+    let refused = maria.confirm(&stale, address);
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("changed by someone else meanwhile"), "{}", refused.text());
+    let options = &site.app.catalogue().api("pdns").unwrap().options.clone();
+    assert_eq!((options.case_insensitive, options.trailing_dot), (true, false));
 }

@@ -147,7 +147,7 @@ fn a_description_is_imported_from_a_file_or_standard_input_and_replaced_only_wit
     assert_eq!(text(&first.stdout), "Imported DNS as pdns: 8 methods in 3 services.\n", "{}", text(&first.stderr));
     let again = run(&folder, &["api", "import", "pdns", "zones.json"], "");
     assert!(text(&again.stderr).contains("Say --yes"), "{}", text(&again.stderr));
-    let piped = run(&folder, &["api", "import", "pdns", "-"], &ZONES.replace("listZones", "allZones"));
+    let piped = run(&folder, &["api", "import", "pdns", "-", "--yes"], &ZONES.replace("listZones", "allZones"));
     let said = text(&piped.stdout);
     assert!(said.contains("Added 1, removed 1, changed 0.") && said.contains("+ zones:allZones"), "{said}");
     for (slug, from, part) in [

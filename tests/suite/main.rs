@@ -8,6 +8,7 @@ mod command_line;
 mod forms;
 mod nginx;
 mod people;
+mod race;
 mod routes;
 mod rules;
 mod schema;

@@ -77,10 +77,12 @@ fn every_page_of_a_person_is_no_store() {
 }
 
 #[test]
-fn a_known_address_with_another_http_method_is_refused() {
+fn a_known_address_with_another_http_method_says_which_it_takes() {
     let site = Site::start();
-    let maria = site.owner_with_zones();
+    let maria = site.owner();
     let form = maria.get("/settings/tokens").form("/theme");
-    assert!(matches!(maria.post("/settings/tokens", &form).status, 404 | 405));
-    assert!(matches!(maria.get("/settings/tokens/action").status, 404 | 405));
+    let refused = maria.post("/settings/tokens", &form);
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET"));
+    assert_eq!(maria.get("/settings/tokens/action").header("allow"), "POST");
+    assert_eq!(maria.get("/settings/nothing").status, 404);
 }

@@ -35,7 +35,7 @@ fn files() -> Vec<(String, PathBuf, String)> {
     sources(&root, &mut found);
     let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
         let inner = path.strip_prefix(&root).unwrap().to_path_buf();
         let module = inner.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
         (module, inner, text)

@@ -317,6 +317,16 @@ fn the_list_filters_searches_sorts_and_pages() {
         .to_owned();
     let rest = names(&older);
     assert_eq!((rest.len(), rest[11].as_str()), (12, "soon"));
+    assert!(maria.get(&older).text().contains("51 to 62 of 62"), "{}", maria.get(&older).text());
+    assert_eq!(names("/settings/tokens?q=hp_").len(), 50, "the beginning of a value is enough");
+    for sort in ["name", "-name", "expires", "used", "-created"] {
+        let first = maria.get(&format!("/settings/tokens?sort={sort}"));
+        let on_two =
+            [names(&format!("/settings/tokens?sort={sort}")), names(&first.attribute("a[href*=after]", "href"))]
+                .concat();
+        let all: std::collections::BTreeSet<_> = on_two.iter().collect();
+        assert_eq!((on_two.len(), all.len()), (62, 62), "by {sort} every token is on one page");
+    }
     site.pass(TimeDelta::days(8));
     maria.sign_in("maria@example.com", PASSWORD);
     assert_eq!(names("/settings/tokens?status=expired"), ["soon"]);

@@ -11,7 +11,7 @@ use crate::catalogue::options::ApiOptions;
 use crate::catalogue::store::{self, Difference, Draft};
 use crate::catalogue::{Api, description};
 use crate::confirm::Action;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Replay, Result};
 use crate::token::{self, Token};
 use crate::types::MethodKind;
 use crate::web::apis_pages::{ChangeList, ImportPage, MethodRow, PreviewPage, TouchedToken};
@@ -165,33 +165,57 @@ async fn preview(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft) ->
         notes: described.notes.clone(),
         ..PreviewPage::default()
     };
-    if let Some(api) = current {
-        let difference = store::difference(Some(api), draft);
-        // A changed method touches tokens as much as a removed one: their scope means another request afterwards.
-        let changed = difference.changed.iter().map(|(short, _, _)| short);
-        let (slug, all) = (api.slug.clone(), difference.removed.iter().chain(changed).cloned().collect::<Vec<_>>());
-        let touched = app.read(move |conn| token::touched_by(conn, &slug, &all)).await?;
-        preview.touched_more = touched.len().saturating_sub(MOST_TOKENS);
-        preview.touched =
-            touched.iter().take(MOST_TOKENS).map(|touched| touched_row(touched, &api.slug, &difference)).collect();
-        preview.changes = change_lists(api, draft, &difference);
-    }
+    // Added methods count as well: a wildcard gets them, and a scope of an API that was removed may mean this one now.
+    let difference = store::difference(current.map(Arc::as_ref), draft);
+    let touches = Touches::of(&difference);
+    let (symbols, slug, all) = (app.symbols(), draft.slug.clone(), touches.methods.clone());
+    let touched = app.read(move |conn| token::touched_by(conn, &symbols, &slug, &all)).await?;
+    preview.touched_more = touched.len().saturating_sub(MOST_TOKENS);
+    preview.touched = touched.iter().take(MOST_TOKENS).map(|touched| touches.row(touched)).collect();
+    preview.changes = match current {
+        Some(api) => change_lists(api, draft, &difference),
+        None if touched.is_empty() => Vec::new(),
+        None => vec![ChangeList {
+            title: "Added",
+            hint: "tokens already name methods of an API with this short name".into(),
+            count: difference.added.len(),
+            ..ChangeList::default()
+        }],
+    };
     Ok(preview)
 }
 
-fn touched_row((token, owner): &(Token, String), slug: &str, difference: &Difference) -> TouchedToken {
-    let has = |short: &String| {
-        let full = format!("{slug}/{short}");
-        crate::scope::is_within(&[&full].into_iter().collect(), &token.scopes)
-    };
-    let gone = difference.removed.iter().filter(|short| has(short)).count();
-    let changed = difference.changed.iter().filter(|(short, _, _)| has(short)).count();
-    let effect = match (gone, changed) {
-        (0, n) => format!("{} change", counted(n, "method", "methods")),
-        (n, 0) => format!("loses {}", counted(n, "method", "methods")),
-        (n, m) => format!("loses {}, {} change", counted(n, "method", "methods"), counted(m, "method", "methods")),
-    };
-    TouchedToken { name: token.name.clone(), owner: owner.clone(), effect }
+/// All methods of a difference in one list: first what goes, then what changes, then what comes.
+struct Touches {
+    methods: Vec<String>,
+    removed: usize,
+    changed: usize,
+}
+
+impl Touches {
+    fn of(difference: &Difference) -> Touches {
+        let changed = difference.changed.iter().map(|(short, _, _)| short);
+        let all = difference.removed.iter().chain(changed).chain(&difference.added);
+        Touches {
+            methods: all.cloned().collect(),
+            removed: difference.removed.len(),
+            changed: difference.changed.len(),
+        }
+    }
+
+    fn row(&self, (token, owner, places): &(Token, String, Vec<usize>)) -> TouchedToken {
+        let before_added = self.removed + self.changed;
+        let loses = places.iter().filter(|place| **place < self.removed).count();
+        let gains = places.iter().filter(|place| **place >= before_added).count();
+        let changes = places.len() - loses - gains;
+        let worded = |n: usize, verb: &str| (n > 0).then(|| format!("{verb} {}", counted(n, "method", "methods")));
+        let words = [worded(loses, "loses"), worded(gains, "gains"), worded(changes, "sees a change of")];
+        TouchedToken {
+            name: token.name.clone(),
+            owner: owner.clone(),
+            effect: words.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        }
+    }
 }
 
 fn change_lists(api: &Api, draft: &Draft, difference: &Difference) -> Vec<ChangeList> {
@@ -267,9 +291,13 @@ pub async fn confirm(me: Administrator, form: Posted, frame: Frame, app: web::Da
             page.note = Some(Note::plain("Choose the file once more: it is not kept here."));
             frame.page(StatusCode::OK, &page)
         }
-        Err(Error::Replayed(_)) => {
-            Ok(frame.go_on(ADDRESS, "That import was already confirmed, or it is too old. Nothing was done again."))
-        }
+        Err(Error::Replayed(why)) => Ok(frame.go_on(
+            ADDRESS,
+            match why {
+                Replay::Used => "That import was already confirmed. Nothing was done again.",
+                Replay::TooOld => "Nothing was imported: the confirmation is too old. Choose the file again.",
+            },
+        )),
         Err(other) => Err(other),
     }
 }

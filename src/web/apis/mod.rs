@@ -211,7 +211,7 @@ pub async fn edit_options(
         if !problems.is_empty() {
             return options_again(&me, &frame, &app, &api, &options, &problems).await;
         }
-        let payload = NewOptions { api: api.id.clone(), options };
+        let payload = NewOptions { api: api.id.clone(), over: api.version, options };
         let key = propose(&app, &me, Action::EditApi, payload).await?;
         return ask(&frame, &me, ask_page()?, &key);
     }
@@ -264,7 +264,7 @@ pub async fn remove(
                     "Tokens",
                     match touched {
                         0 => "no token uses it".to_owned(),
-                        n => format!("{} lose these methods", counted(n, "token", "tokens")),
+                        n => format!("{} these methods", counted(n, "token loses", "tokens lose")),
                     },
                 ),
             ],
@@ -289,6 +289,7 @@ pub async fn remove(
 }
 
 async fn touched(app: &Arc<App>, api: &Arc<Api>) -> Result<usize> {
-    let (slug, all) = (api.slug.clone(), api.methods.iter().map(Method::short).collect::<Vec<_>>());
-    app.read(move |conn| Ok(token::touched_by(conn, &slug, &all)?.len())).await
+    let (symbols, slug) = (app.symbols(), api.slug.clone());
+    let all: Vec<String> = api.methods.iter().map(Method::short).collect();
+    app.read(move |conn| Ok(token::touched_by(conn, &symbols, &slug, &all)?.len())).await
 }

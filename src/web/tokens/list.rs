@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::actor::Deed;
 use crate::app::App;
 use crate::confirm::Action;
-use crate::error::{Error, Result};
+use crate::error::{Error, Replay, Result};
 use crate::token::list::{Ask, Listed, PAGE, Page, Sort, SortBy, Tab, dress, page};
 use crate::token::{self};
 use crate::types::TokenId;
@@ -119,9 +119,13 @@ pub async fn remove(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc
             ask_again(&frame, &me, page, &form, &error)
         }
         Ok(Outcome::Back(_)) => Ok(frame.go_on(ADDRESS, "")),
-        Err(Error::Replayed(_)) => {
-            Ok(frame.go_on(ADDRESS, "That removal was already confirmed. Look at the list: nothing was done again."))
-        }
+        Err(Error::Replayed(why)) => Ok(frame.go_on(
+            ADDRESS,
+            match why {
+                Replay::Used => "That removal was already confirmed. Look at the list: nothing was done again.",
+                Replay::TooOld => "Nothing was removed: the confirmation is too old. Select the tokens again.",
+            },
+        )),
         Err(other) => Err(other),
     }
 }
@@ -254,7 +258,11 @@ fn paging(view: &View, found: &Page) -> Paging {
     let before = found.before;
     let size = |n: i64| usize::try_from(n).unwrap_or_default();
     Paging {
-        newer: if before > 0 { view.with(|_| {}).address() } else { String::new() },
+        newer: match &found.newer {
+            Some(id) => view.with(|view| view.after = id.to_string()).address(),
+            None if before > 0 => view.with(|_| {}).address(),
+            None => String::new(),
+        },
         older: found
             .older
             .as_ref()
