@@ -11,6 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, HttpServer, web};
 use diesel::prelude::*;
+use url::Url;
 
 use crate::app::App;
 use crate::config::Config;
@@ -165,6 +166,10 @@ async fn surround(
 }
 
 fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
+    // It kept the answer from being compressed and has no business on the wire (RFC 9110 section 8.4.1).
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
+        headers.remove(header::CONTENT_ENCODING);
+    }
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -216,11 +221,15 @@ async fn error_pages(
 
 /// To the sign-in page, and from there back to the page that was asked for.
 fn to_sign_in(request: &HttpRequest) -> HttpResponse {
-    let path = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
-    let back = path.map(ToString::to_string);
+    let is_look = request.method() == Method::GET;
+    let path = request.uri().path_and_query().filter(|_| is_look).map(ToString::to_string);
+    // A dialog's form was posted from a page that one can go back to.
+    let page = || Url::parse(request.headers().get("hx-current-url")?.to_str().ok()?).ok();
+    let back = path.or_else(|| page().map(|page| page.path().to_owned()));
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let config = request.app_data::<web::Data<Config>>();
-    if config.is_some_and(|config| request.cookie(session_store::cookie_name(config)).is_some()) {
+    let had_one = config.is_some_and(|config| request.cookie(session_store::cookie_name(config)).is_some());
+    if had_one || !is_look {
         query.append_pair("why", "ended");
     }
     if let Some(back) = back.filter(|back| back != "/") {

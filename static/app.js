@@ -172,7 +172,7 @@ const say = text => {
 };
 for (const type of ['htmx:sendError', 'htmx:timeout', 'htmx:responseError']) on(type, e => {
   const page = new DOMParser().parseFromString(e.detail.xhr.responseText, 'text/html');
-  say($('[data-error]', page)?.textContent || 'The server did not answer. Nothing was changed. Try again.');
+  say($('[data-error]', page)?.textContent || 'The server did not answer. Look whether the change was made before you try again.');
 });
 on('htmx:beforeRequest', e => { $$('[data-oops]').forEach(n => n.remove()); const el = e.detail.elt.closest('.panel,dialog'); if (el) el.ariaBusy = 'true'; });
 on('htmx:afterRequest', () => $$('[aria-busy]').forEach(el => el.ariaBusy = null));

@@ -49,7 +49,7 @@ pub fn field_errors(problems: &[Problem]) -> FieldErrors {
 
 fn label(field: &str) -> &'static str {
     match field {
-        "code" => "Code",
+        "code" => "Set-up code",
         "name" => "Name",
         "email" => "E-mail",
         "password" => "Password",
@@ -58,9 +58,10 @@ fn label(field: &str) -> &'static str {
         "m" | "set" => "Access",
         "allow" => "Only these resources",
         "ip_allow" => "Only from these addresses",
-        "rate_per_minute" => "Calls per minute",
+        "rate_per_minute" => "Requests per minute",
         "slug" => "Short name",
-        "file" | "text" => "Description",
+        "file" => "Description file",
+        "text" => "Pasted description",
         "hosts" => "Hosts",
         "base_path" => "Base path",
         "greedy" => "Rest of the path",

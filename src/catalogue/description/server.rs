@@ -105,7 +105,7 @@ fn parsed(address: &str, notes: &mut Notes) -> Option<Server> {
     }
     let host = if absolute { host(authority, scheme.unwrap_or_default()) } else { None };
     if absolute && host.is_none() {
-        notes.push(format!("`{shown}` does not name a real host; it is ignored, its path is kept."));
+        notes.push(format!("The server {shown} does not name a real host: it is left out, its path is kept."));
     }
     Some(Server { host, base_path: path.to_owned() })
 }

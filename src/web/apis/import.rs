@@ -100,13 +100,18 @@ async fn reviewed(
     let options = posted_options(&upload.form);
     let slug = replaces.as_ref().map_or_else(|| upload.form.text("slug").trim().to_owned(), |api| api.slug.clone());
     let typed = upload.form.text("text").to_owned();
+    let pasted = upload.file.is_empty() && !typed.is_empty();
     match read(app, &slug, upload, options.clone(), replaces.is_some()).await {
         Ok(draft) => {
             let preview = preview(me, frame, app, &draft).await?;
             let key = propose(app, me, Action::ImportApi, draft).await?;
             frame.page(StatusCode::OK, &PreviewPage { confirm: key, ..preview })
         }
-        Err(Error::Invalid(problems)) => {
+        Err(Error::Invalid(mut problems)) => {
+            // What was pasted is wrong where it was pasted.
+            for problem in problems.iter_mut().filter(|problem| pasted && problem.field == "file") {
+                problem.field = "text";
+            }
             // A megabyte of pasted text is not sent back: the browser's own back button still has it.
             let typed = if typed.len() > 256 * 1024 { "" } else { &typed };
             let page = page(me, frame, replaces.as_deref(), &slug, typed, &options, &problems)?;

@@ -301,7 +301,7 @@ fn example(catalogue: &Catalogue, scopes: &Lines) -> Option<(String, String)> {
     let all = catalogue.apis().iter().flat_map(|api| api.allowed_by(scopes).map(move |m| (api, m)));
     let rank = |m: &Method| (m.path.contains('{'), m.kind != MethodKind::Read, m.kind == MethodKind::Delete);
     let (api, method) = all.min_by_key(|(_, m)| rank(m))?;
-    let host = api.hosts.first().map_or("YOUR-API-HOST", String::as_str);
+    let host = api.hosts.first().map_or("YOUR_API_HOST", String::as_str);
     // curl reads braces as a pattern of its own.
     let path = method.path.replace(['{', '}'], "");
     Some((method.http_method.clone(), format!("https://{host}{}{path}", api.base_path)))
@@ -334,6 +334,11 @@ fn form_page(
     let role = me.account.role;
     let (now, zone, most) = (app.now().utc(), me.account.zone(), app.policy.max_days(role));
     let shell: Shell = frame.shell("Generate access token", ADDRESS, Some(me))?;
+    let mut expiry = expiry_part(me, app, &filled.lifetime, &filled.expires_at);
+    if problems.iter().any(|problem| problem.field == "expires_at") {
+        // It stands under the field as an error already.
+        expiry.sentence.clear();
+    }
     Ok(TokenFormPage {
         shell,
         title: "Generate access token".into(),
@@ -346,7 +351,7 @@ fn form_page(
         lifetimes: lifetimes(app, most, &filled.lifetime),
         expires_min: when::day_of(now, zone).to_string(),
         expires_max: when::in_days(now, most, zone).to_string(),
-        expiry: expiry_part(me, app, &filled.lifetime, &filled.expires_at),
+        expiry,
         sets: picker::cards(&catalogue, role, &filled.set),
         custom: filled.set == "custom",
         picker: picker::picker(&catalogue, role, &filled.ticks, &filled.filter),

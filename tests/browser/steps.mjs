@@ -1,0 +1,118 @@
+// The steps by which the accessibility tests and the screenshots get to a page or state.
+
+import { OWNER, PLATFORM, STOP, goOn, signIn } from './support.mjs';
+
+export const dialog = page => page.getByRole('dialog');
+export const button = (page, name) => page.getByRole('button', { name, exact: true });
+/** Clicks, and waits for the answer of the POST and for whatever page comes with it. */
+export const send = async (page, locator) => {
+  await Promise.all([page.waitForResponse(r => r.request().method() === 'POST'), locator.click()]);
+  await page.waitForLoadState('load');
+};
+/** Sends the form that holds that field as a browser without scripts would: a full page is the answer. */
+export const sendPlainly = (page, field, extra = {}) =>
+  Promise.all([
+    page.waitForEvent('load'),
+    page.locator('form', { has: page.locator(`[name="${field}"]`) }).evaluate((form, extra) => {
+      for (const [name, value] of Object.entries(extra))
+        form.append(Object.assign(document.createElement('input'), { type: 'hidden', name, value }));
+      HTMLFormElement.prototype.submit.call(form);
+    }, extra),
+  ]);
+export const openDetails = (page, field) =>
+  page
+    .locator('details', { has: page.locator(`[name="${field}"]`) })
+    .first()
+    .evaluate(el => (el.open = true));
+const tryWrong = async (page, within) => {
+  await within.locator('[name=password]').fill('not the right password');
+  await send(page, within.locator('button:not([type=button]):not([name]):visible').first());
+  await within.locator('[name=password][aria-invalid=true]').waitFor();
+  await signIn(page.context(), { url: new URL(page.url()).origin });
+};
+let turn = Promise.resolve();
+/** One at a time and with a success after each: from the third failure in a row on, a person is told to wait. */
+export const wrongPassword = (page, within) => (turn = turn.catch(() => {}).then(() => tryWrong(page, within)));
+
+// Steps that several states share
+export const form = async (page, site) => page.goto(`${site.url}/settings/tokens/new`);
+let tokens = 0;
+export const filled = async (page, site) => {
+  await form(page, site);
+  await page.locator('[name=name]').fill(`stop-at-night-${++tokens}`);
+  await page.locator('[name=mq]').fill('running stopenv');
+  await page.locator(`[name=m][value$="${STOP}"]`).check();
+};
+export const formErrors = async page => {
+  await Promise.all([
+    page.waitForResponse(r => /lifetime=custom/.test(r.url())),
+    page.locator('[name=lifetime]').selectOption('custom'),
+  ]);
+  // The sentence about the chosen day comes with an answer of its own; leaving before it would be an error of the test.
+  await Promise.all([
+    page.waitForResponse(r => /expires_at=2001/.test(r.url())),
+    page.locator('[name=expires_at]').fill('2001-01-01'),
+  ]);
+  await openDetails(page, 'ip_allow');
+  await page.locator('[name=ip_allow]').fill('10.0.0.0/33');
+  await page.locator('[name=rate_per_minute]').fill('many');
+  await page.locator('[name=allow]').fill('nothing');
+};
+export const confirmDialog = async (page, site) => {
+  await filled(page, site);
+  await goOn(page, 'lifetime').click();
+  await dialog(page).locator('[name=password]').waitFor();
+};
+export const confirmPage = async (page, site) => {
+  await filled(page, site);
+  await sendPlainly(page, 'lifetime');
+};
+export const revealed = async (page, site) => {
+  await confirmDialog(page, site);
+  await dialog(page).locator('[name=password]').fill(OWNER.password);
+  await button(page, 'Generate token').click();
+  await page.locator('#value').waitFor();
+};
+export const revealedPage = async (page, site) => {
+  await confirmPage(page, site);
+  await page.locator('[name=password]').fill(OWNER.password);
+  await send(page, button(page, 'Generate token'));
+  await page.locator('#value').waitFor();
+};
+export const list = (page, site, query = '') => page.goto(`${site.url}/settings/tokens${query}`);
+export const selected = async (page, site, n) => {
+  await list(page, site, '?sort=name');
+  for (let i = 0; i < n; i++) await page.locator('[name=id]').nth(i).check();
+};
+export const removeDialog = async (page, site) => {
+  await selected(page, site, 2);
+  await page.locator('button[name=do][value=remove]').click();
+  await dialog(page).locator('[name=password]').waitFor();
+};
+export const importForm = (page, site) => page.goto(`${site.url}/admin/apis/new`);
+export const preview = async (page, site) => {
+  await importForm(page, site);
+  await page.locator('[name=slug]').fill('another');
+  await page.locator('[name=file]').setInputFiles(PLATFORM);
+  await send(page, goOn(page, 'slug'));
+};
+const LESS = JSON.stringify({
+  openapi: '3.0.0',
+  info: { title: 'Platform', version: '2.0' },
+  servers: [{ url: 'https://platform.example.com/1.0' }],
+  paths: {
+    '/environment/control/rest/startenv': { post: { tags: ['control'], responses: {} } },
+    '/environment/control/v2/stopenv': { post: { tags: ['control'], operationId: 'stopenv', responses: {} } },
+    '/environment/control/rest/moveenv': { post: { tags: ['control'], responses: {} } },
+  },
+});
+export const difference = async (page, site) => {
+  await page.goto(`${site.url}/admin/apis/platform/import`);
+  await page
+    .locator('[name=file]')
+    .setInputFiles({ name: 'less.json', mimeType: 'application/json', buffer: Buffer.from(LESS) });
+  await send(page, goOn(page, 'slug'));
+};
+export const api = (page, site, query = '') => page.goto(`${site.url}/admin/apis/platform${query}`);
+export const setForm = (page, site) => page.goto(`${site.url}/admin/apis/platform/sets/new`);
+export const login = (page, site, query = '') => page.goto(`${site.url}/login${query}`);
