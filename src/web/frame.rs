@@ -108,11 +108,15 @@ impl Frame {
         html(HttpResponse::build(status), part)
     }
 
-    /// The content of a page in place of the one that is there: a form with its errors. 422 is a status that htmx swaps.
-    pub fn content(&self, part: &impl Template) -> Result<HttpResponse> {
+    /// A form once more with what is wrong in it: its content for htmx, in place of what is there, else the whole page. 422 is
+    /// an error that htmx swaps.
+    pub fn form_again(&self, page: &impl Template, content: &impl Template) -> Result<HttpResponse> {
+        if !self.is_htmx {
+            return self.page(StatusCode::UNPROCESSABLE_ENTITY, page);
+        }
         let mut answer = HttpResponse::UnprocessableEntity();
         answer.insert_header(("HX-Retarget", "#page")).insert_header(("HX-Reswap", "outerHTML"));
-        html(answer, part)
+        html(answer, content)
     }
 
     /// A whole page in place of the one that is there.

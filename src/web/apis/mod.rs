@@ -234,10 +234,9 @@ async fn options_again(
 ) -> Result<HttpResponse> {
     let mut page = api_page(me, frame, app, api, "", typed_options(options), problems).await?;
     page.options.open = true;
-    match (frame.is_htmx, problems.is_empty()) {
-        (true, _) => frame.content(&page.as_content()),
-        (false, true) => frame.page(StatusCode::OK, &page),
-        (false, false) => frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page),
+    match problems.is_empty() {
+        true => frame.page(StatusCode::OK, &page),
+        false => frame.form_again(&page, &page.as_content()),
     }
 }
 

@@ -205,10 +205,9 @@ async fn again(
     problems: &[Problem],
 ) -> Result<HttpResponse> {
     let page = page(me, frame, app, api, known, draft, problems).await?;
-    match (frame.is_htmx, problems.is_empty()) {
-        (true, _) => frame.content(&page.as_content()),
-        (false, true) => frame.page(StatusCode::OK, &page),
-        (false, false) => frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page),
+    match problems.is_empty() {
+        true => frame.page(StatusCode::OK, &page),
+        false => frame.form_again(&page, &page.as_content()),
     }
 }
 

@@ -135,10 +135,7 @@ pub async fn review(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc
         }
         Err(Error::Invalid(problems)) => {
             let page = form_page(&me, &frame, &app, &filled, &problems)?;
-            match frame.is_htmx {
-                true => frame.content(&page.as_content()),
-                false => frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page),
-            }
+            frame.form_again(&page, &page.as_content())
         }
         Err(other) => Err(other),
     }
@@ -261,10 +258,7 @@ pub async fn confirm(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Ar
                 Err(_) => Filled::empty(app.policy.default_days(me.account.role)),
             };
             let page = form_page(&me, &frame, &app, &filled, &problems)?;
-            match frame.is_htmx {
-                true => frame.content(&page.as_content()),
-                false => frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page),
-            }
+            frame.form_again(&page, &page.as_content())
         }
         Err(other) => Err(other),
     }

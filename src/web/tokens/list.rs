@@ -47,10 +47,7 @@ pub async fn act(
         "remove" if ids.is_empty() => {
             let note = Note::bad("Select at least one token to remove.");
             let page = render(&me, &frame, &app, &view, Some(note), &ids).await?;
-            match frame.is_htmx {
-                true => frame.content(&page.as_content()),
-                false => frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page),
-            }
+            frame.form_again(&page, &page.as_content())
         }
         "remove" => propose_removal(&me, &frame, &app, &ids).await,
         _ => Err(Error::invalid("do", "This button does not exist.")),
