@@ -310,21 +310,7 @@ pub fn effective(options: &ApiOptions, servers: &[description::Server]) -> (Vec<
 
 fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Symbols) -> serde_json::Result<Method> {
     let parameters: Vec<description::Parameter> = serde_json::from_str(&row.parameters)?;
-    let resource = match options.resource_of(&row.service) {
-        Some((name, in_query)) => {
-            let place = if in_query { description::Place::Query } else { description::Place::Path };
-            let has = parameters.iter().any(|p| p.name == name && p.place == place);
-            match (has, in_query) {
-                (true, true) => Resource::Query(name.to_owned()),
-                (true, false) => Resource::Path(name.to_owned()),
-                (false, _) => Resource::Nowhere,
-            }
-        }
-        None => match parameters.iter().find(|p| p.place == description::Place::Path) {
-            Some(first) => Resource::Path(first.name.clone()),
-            None => Resource::Nowhere,
-        },
-    };
+    let resource = resource(options, &row.service, &parameters);
     Ok(Method {
         kind: options.kind_of(&row.service, &row.name, row.kind),
         least_role: options.least_role_of(&row.service, &row.name),
@@ -338,6 +324,21 @@ fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Sy
         deprecated: row.deprecated,
         resource,
     })
+}
+
+/// Which parameter names the resource: the operator's, if the method has it, else the first of the path. An operator's
+/// parameter of the query binds even where the description no longer tells of it: a request without it names nothing that an
+/// allow list could allow, and a slip in an option must not open a list.
+pub fn resource(options: &ApiOptions, service: &str, parameters: &[description::Parameter]) -> Resource {
+    let has = |name: &str, place| parameters.iter().any(|p| p.name == name && p.place == place);
+    let first = parameters.iter().find(|p| p.place == description::Place::Path);
+    match (options.resource_of(service), first) {
+        (Some((name, true)), _) if has(name, description::Place::Query) => Resource::Query(name.to_owned()),
+        (Some((name, false)), _) if has(name, description::Place::Path) => Resource::Path(name.to_owned()),
+        (_, Some(first)) => Resource::Path(first.name.clone()),
+        (Some((name, true)), None) => Resource::Query(name.to_owned()),
+        (_, None) => Resource::Nowhere,
+    }
 }
 
 /// Whether a slug may be given to an API: short, lower case, and not the one of Hallpass itself.

@@ -73,11 +73,18 @@ pub(super) fn make_at_import(
                 .or_missing()?;
             continue;
         }
-        let taken: i64 = access_sets::table.filter(access_sets::slug.eq(slug)).count().get_result(tx.conn)?;
+        let mut free = slug.to_owned();
+        for nth in 0.. {
+            let taken: i64 = access_sets::table.filter(access_sets::slug.eq(&free)).count().get_result(tx.conn)?;
+            if taken == 0 {
+                break;
+            }
+            free = if nth == 0 { format!("{api_slug}-{slug}") } else { format!("{api_slug}-{slug}-{}", nth + 1) };
+        }
         let row = AccessSet {
             id: tx.id()?,
             api_id: api.clone(),
-            slug: if taken == 0 { slug.to_owned() } else { format!("{api_slug}-{slug}") },
+            slug: free,
             name: name.to_owned(),
             description: description.to_owned(),
             scopes,

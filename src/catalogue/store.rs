@@ -6,10 +6,10 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::description::{Description, Method as Described};
+use super::description::{Description, Method as Described, Place};
 use super::options::ApiOptions;
 use super::set;
-use super::{Api, Assembly, Catalogue, check_slug};
+use super::{Api, Assembly, Catalogue, Method, Resource, check_slug, resource};
 use crate::actor::{Actor, Deed};
 use crate::audit::{self, Subject};
 use crate::db::{Conn, MultiBackend};
@@ -106,6 +106,19 @@ pub fn draft(catalogue: &Catalogue, slug: &str, text: &[u8], options: ApiOptions
             let names: Vec<(String, String)> =
                 description.methods.iter().map(|m| (m.service.clone(), m.name.clone())).collect();
             let unused = options.unused(names.iter().map(|(service, name)| (service.as_str(), name.as_str())));
+            let known = |service: &str, name: &str, place| {
+                let mut of_service = description.methods.iter().filter(|m| m.service == service);
+                of_service.any(|m| m.parameters.iter().any(|p| p.name == name && p.place == place))
+            };
+            let slips = options.resources.iter().filter(|line| {
+                let service = line.split_whitespace().next().unwrap_or_default();
+                options.resource_of(service).is_some_and(|(name, in_query)| {
+                    !known(service, name, if in_query { Place::Query } else { Place::Path })
+                })
+            });
+            let slips: Vec<String> =
+                slips.map(|line| format!("No method has the parameter of the resource line “{line}”.")).collect();
+            description.notes.extend(slips);
             description.notes.extend(unused.iter().map(|pattern| format!("The pattern {pattern} fits no method.")));
             let over = catalogue.api(slug).map(|api| api.version);
             Ok(Draft { slug: slug.to_owned(), description, options, over })
@@ -128,9 +141,21 @@ pub struct Difference {
 }
 
 pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
-    let line = |http_method: &str, path: &str, kind: MethodKind| format!("{http_method} {path}, {kind}");
+    let base = effective(draft).1;
+    // Where the base path changes, every method becomes another request.
+    let moves = current.is_some_and(|api| api.base_path != base);
+    let line = |http_method: &str, base: &str, path: &str, kind: MethodKind, resource: Resource| {
+        let base = if moves { base } else { "" };
+        let resource = match resource {
+            Resource::Nowhere => String::new(),
+            Resource::Path(name) => format!(", resource {name}"),
+            Resource::Query(name) => format!(", resource ?{name}"),
+        };
+        format!("{http_method} {base}{path}, {kind}{resource}")
+    };
     let was: BTreeMap<String, String> = current.map_or_else(BTreeMap::new, |api| {
-        api.methods.iter().map(|m| (m.short(), line(&m.http_method, &m.path, m.kind))).collect()
+        let of = |m: &Method| line(&m.http_method, &api.base_path, &m.path, m.kind, m.resource.clone());
+        api.methods.iter().map(|m| (m.short(), of(m))).collect()
     });
     let becomes: BTreeMap<String, String> = draft
         .description
@@ -138,7 +163,8 @@ pub fn difference(current: Option<&Api>, draft: &Draft) -> Difference {
         .iter()
         .map(|m| {
             let kind = draft.options.kind_of(&m.service, &m.name, m.kind);
-            (format!("{}:{}", m.service, m.name), line(&m.http_method, &m.path, kind))
+            let resource = resource(&draft.options, &m.service, &m.parameters);
+            (format!("{}:{}", m.service, m.name), line(&m.http_method, &base, &m.path, kind, resource))
         })
         .collect();
     Difference {

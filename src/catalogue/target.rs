@@ -309,7 +309,8 @@ fn check_query(query: &str) -> Result<(), Refused> {
         return Err(Refused::Query);
     }
     let mut names = query.split(['&', ';']).map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
-    if names.any(|name| decode_form(name).is_ok_and(|name| name.trim_start().eq_ignore_ascii_case("_method"))) {
+    // A name that cannot be decoded is one that programs guess at, each in its own way.
+    if names.any(|name| decode_form(name).map_or(true, |name| may_be_read_as(&name, "_method"))) {
         return Err(Refused::MethodInQuery);
     }
     Ok(())

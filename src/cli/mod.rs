@@ -47,7 +47,8 @@ pub fn run() -> ExitCode {
     match start(Line::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            eprintln!("{sentence}");
+            // A description may hold what a terminal would obey.
+            eprintln!("{}", sentence.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"));
             ExitCode::FAILURE
         }
     }

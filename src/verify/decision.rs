@@ -116,8 +116,10 @@ fn api_of<'c>(catalogue: &'c Catalogue, question: &Question<'_>) -> Option<&'c A
     if let Some(slug) = question.api {
         return catalogue.api(slug);
     }
-    let by_host = question.asked.host.and_then(|host| catalogue.api_for_host(host));
-    by_host.or_else(|| catalogue.only_api())
+    let Some(host) = question.asked.host else { return catalogue.only_api() };
+    // Hosts that an operator set bind: what is asked under another name is for an API that is not (or no longer) here.
+    let any_host = || catalogue.only_api().filter(|api| api.options.hosts.is_empty());
+    catalogue.api_for_host(host).or_else(any_host)
 }
 
 type Candidates<'a> = (Vec<(&'a Method, Found)>, Option<&'a str>);

@@ -245,3 +245,17 @@ fn options_filled_over_an_older_state_do_not_win() {
     let options = &site.app.catalogue().api("pdns").unwrap().options.clone();
     assert_eq!((options.case_insensitive, options.trailing_dot), (true, false));
 }
+
+#[test]
+fn another_base_path_is_a_change_of_every_method() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("reader", &["zones:listZones"]);
+    let form = maria.get("/admin/apis/pdns/import").form("/admin/apis/pdns/import");
+    let moved = ZONES.replace("/api/v1", "/admin");
+    let text = maria.upload("/admin/apis/pdns/import", &form, moved.as_bytes()).text();
+    assert!(
+        text.contains("Changed 8") && text.contains("was GET /api/v1/zones, read") && text.contains("reader"),
+        "{text}"
+    );
+}

@@ -344,3 +344,70 @@ fn on_a_shared_database_verification_refuses_once_it_has_heard_nothing_for_too_l
     site.app.follow().unwrap();
     assert_eq!(site.verify(&value, "GET", "/api/v1/zones").status, 200);
 }
+
+#[test]
+fn a_slip_in_the_resource_option_does_not_open_an_allow_list() {
+    for line in ["zones zoneid", "zones ?zone_id", "zones zone_id"] {
+        let site = Site::start();
+        let maria = site.owner();
+        maria.import("pdns", ZONES, &[("resources", line)]);
+        let form = maria.token_form("listed", &["zones:readZone"]).with(&[("allow", "zones:example.org")]);
+        let value = maria.generate_from(&form);
+        assert_eq!(site.verify(&value, "GET", "/api/v1/zones/example.org").status, 200, "{line}");
+        assert_eq!(site.verify(&value, "GET", "/api/v1/zones/other.org").status, 403, "{line}");
+        assert_eq!(site.verify(&value, "GET", "/api/v1/zones/other.org?zone_id=example.org").status, 403, "{line}");
+    }
+}
+
+#[test]
+fn a_resource_in_the_query_binds_even_when_the_description_forgets_it() {
+    let site = Site::start();
+    let maria = site.owner();
+    maria.import("pdns", ZONES, &[("resources", "search ?q")]);
+    let form = maria.token_form("listed", &["search:search"]).with(&[("allow", "search:mine")]);
+    let value = maria.generate_from(&form);
+    let status = |query: &str| site.verify(&value, "GET", &format!("/api/v1/search{query}")).status;
+    assert_eq!((status("?q=mine"), status("?q=other"), status("")), (200, 403, 403));
+    let forgetful = ZONES.replace(
+        "\"parameters\": [{ \"name\": \"q\", \"in\": \"query\", \"schema\": { \"type\": \"string\" } }]",
+        "\"deprecated\": true",
+    );
+    assert_ne!(forgetful, ZONES);
+    let form = maria.get("/admin/apis/pdns/import").form("/admin/apis/pdns/import");
+    let page = maria.upload("/admin/apis/pdns/import", &form, forgetful.as_bytes());
+    assert!(page.text().contains("No method has the parameter of the resource line"), "{}", page.text());
+    assert_eq!(maria.confirm(&page, "/admin/apis/import").status, 303);
+    assert_eq!((status("?q=mine"), status("?q=other"), status("")), (200, 403, 403));
+}
+
+#[test]
+fn hosts_that_an_operator_set_bind_even_for_the_only_api() {
+    let site = Site::start();
+    let maria = site.owner();
+    maria.import("pdns", ZONES, &[("hosts", "b.example")]);
+    let value = maria.generate("ci", &["zones:listZones"]);
+    let bearer = format!("Bearer {value}");
+    let base = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/v1/zones"), ("Authorization", bearer.as_str())];
+    assert_eq!(site.ask("/verify", &base).status, 200);
+    assert_eq!(site.ask("/verify", &[&base[..], &[("X-Forwarded-Host", "b.example")]].concat()).status, 200);
+    assert_eq!(site.ask("/verify", &[&base[..], &[("X-Forwarded-Host", "a.example")]].concat()).status, 403);
+}
+
+#[test]
+fn a_method_that_a_program_may_read_out_of_the_query_is_refused() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let value = maria.generate("ci", &["zones:listZones"]);
+    for query in [
+        "_method=DELETE",
+        ".method=DELETE",
+        "%2Emethod=DELETE",
+        "+.method=DELETE",
+        "a=1;.method=DELETE",
+        "_method%00=DELETE",
+        "_METHOD[]=DELETE",
+    ] {
+        assert_eq!(site.verify(&value, "GET", &format!("/api/v1/zones?{query}")).status, 403, "{query}");
+    }
+    assert_eq!(site.verify(&value, "GET", "/api/v1/zones?method=x&a.method=y").status, 200);
+}

@@ -67,7 +67,7 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let api = named(&app.catalogue(), &slug)?;
-    let q = Posted::from_query(request.query_string()).text("q").to_owned();
+    let q = Posted::from_query(request.query_string()).text("q").chars().take(200).collect::<String>();
     let options = typed_options(&api.options);
     let page = api_page(&me.0, &frame, &app, &api, &q, options, &[]).await?;
     frame.page(StatusCode::OK, &page)
@@ -86,7 +86,7 @@ async fn api_page(
     let slug = api.slug.clone();
     let by_set = app.read(token::count_by_set).await?;
     options.open = !problems.is_empty();
-    let words: Vec<String> = q.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = q.to_lowercase().split_whitespace().take(10).map(str::to_owned).collect();
     let services: Vec<ServiceRows> = api
         .services
         .iter()

@@ -13,6 +13,9 @@ use crate::web::words::kind;
 /// Above this many methods services start closed, except those with ticks.
 const OPEN_UP_TO: usize = 150;
 
+/// More than any catalogue has: what a form may ask us to look up.
+const MOST_TICKS: usize = 25_000;
+
 /// What a form says is ticked: methods by their full scope, services by `API/SERVICE`.
 #[derive(Clone, Default)]
 pub struct Ticks {
@@ -23,8 +26,8 @@ pub struct Ticks {
 impl Ticks {
     pub fn posted(form: &Posted, catalogue: &Catalogue) -> Ticks {
         Ticks {
-            methods: form.every("m").filter_map(|typed| catalogue.resolve(typed).ok()).collect(),
-            services: form.every("service").map(|typed| full_service(catalogue, typed)).collect(),
+            methods: form.every("m").take(MOST_TICKS).filter_map(|typed| catalogue.resolve(typed).ok()).collect(),
+            services: form.every("service").take(MOST_TICKS).map(|typed| full_service(catalogue, typed)).collect(),
         }
     }
 
@@ -42,7 +45,7 @@ impl Ticks {
     /// The scopes of all that is ticked: a service stands for those methods that it has today and the role may use. What is
     /// no service is kept as it was typed, for the check to name.
     pub fn scopes(&self, form: &Posted, catalogue: &Catalogue, role: Role) -> Vec<String> {
-        let mut scopes: Vec<String> = form.every("m").map(str::to_owned).collect();
+        let mut scopes: Vec<String> = form.every("m").take(MOST_TICKS).map(str::to_owned).collect();
         for service in &self.services {
             let known = catalogue.apis().iter().flat_map(|api| api.methods.iter().map(move |m| (api, m)));
             let of_service: Vec<_> =
@@ -67,30 +70,38 @@ fn full_service(catalogue: &Catalogue, typed: &str) -> String {
 #[derive(Clone, Default)]
 pub struct Filter {
     q: String,
+    /// Of `q`, in lower case; ten at the most.
+    words: Vec<String>,
     only: bool,
     kinds: Vec<String>,
 }
 
 impl Filter {
     pub fn posted(form: &Posted) -> Filter {
+        let q: String = form.text("mq").chars().take(200).collect();
         Filter {
-            q: form.text("mq").to_owned(),
+            words: q.to_lowercase().split_whitespace().take(10).map(str::to_owned).collect(),
+            q,
             only: form.has("only"),
-            kinds: form.every("kind").map(str::to_owned).collect(),
+            kinds: form.every("kind").take(3).map(str::to_owned).collect(),
         }
     }
 
     fn is_on(&self) -> bool {
-        !self.q.trim().is_empty() || self.only || !self.kinds.is_empty()
+        !self.words.is_empty() || self.only || !self.kinds.is_empty()
     }
 
     /// Words in any order, in name, service, path and description.
     fn shows(&self, service: &str, method: &Method, ticked: bool) -> bool {
-        let text =
-            format!("{} {service} {} {} {}", method.name, method.service, method.path, method.summary).to_lowercase();
-        self.q.to_lowercase().split_whitespace().all(|word| text.contains(word))
-            && (!self.only || ticked)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == method.kind.as_str()))
+        let kind = self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == method.kind.as_str());
+        let text = || {
+            format!("{} {service} {} {} {}", method.name, method.service, method.path, method.summary).to_lowercase()
+        };
+        let found = || {
+            let text = text();
+            self.words.iter().all(|word| text.contains(word))
+        };
+        kind && (!self.only || ticked) && (self.words.is_empty() || found())
     }
 }
 
