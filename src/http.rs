@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use crate::actor::Origin;
 use crate::config::Config;
 use crate::error::{Error, Problem};
+use crate::password::BUSY_RETRY_SECONDS;
 
 /// The one table from errors to statuses.
 pub fn status(error: &Error) -> StatusCode {
@@ -29,7 +30,7 @@ pub fn status(error: &Error) -> StatusCode {
 pub fn retry_after(error: &Error) -> Option<u64> {
     match error {
         Error::Wait { seconds, .. } => Some(*seconds),
-        Error::Busy(_) | Error::Unsure => Some(2),
+        Error::Busy(_) | Error::Unsure => Some(BUSY_RETRY_SECONDS.into()),
         _ => None,
     }
 }

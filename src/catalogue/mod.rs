@@ -89,8 +89,6 @@ pub enum Resource {
 /// A method with what the request's path gave to its parameters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// Place in [`Api::methods`].
-    pub nth: usize,
     /// The value of the method's resource where that is in the path; `None` also where it could be read in two ways.
     pub in_path: Option<String>,
 }
@@ -127,7 +125,7 @@ impl Api {
                 Resource::Path(name) => one.parameter(name).map(str::to_owned),
                 Resource::Nowhere | Resource::Query(_) => None,
             };
-            Some((method, Found { nth: one.id, in_path }))
+            Some((method, Found { in_path }))
         });
         found.collect()
     }
