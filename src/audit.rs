@@ -30,6 +30,8 @@ pub struct Event {
     pub detail: String,
     pub ip: String,
     pub agent: String,
+    /// Action, names, address and detail in lower case: what a search looks into.
+    pub folded: String,
 }
 
 /// What an event is about.
@@ -65,7 +67,10 @@ pub fn record(
     owner: Option<&AccountId>,
     detail: Value,
 ) -> Result<()> {
+    let detail = detail.to_string();
+    let words = [action, &actor.name, subject.name, &actor.origin.ip, &detail];
     let event = Event {
+        folded: words.join(" ").to_lowercase(),
         id: tx.id()?,
         at: tx.now,
         action: action.to_owned(),
@@ -76,7 +81,7 @@ pub fn record(
         subject_id: subject.id.to_owned(),
         subject_name: subject.name.to_owned(),
         owner_id: owner.cloned(),
-        detail: detail.to_string(),
+        detail,
         ip: actor.origin.ip.clone(),
         agent: actor.origin.agent.clone(),
     };

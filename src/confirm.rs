@@ -20,7 +20,13 @@ const MEMORY: TimeDelta = TimeDelta::hours(24);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     GenerateToken,
+    EditToken,
+    RegenerateToken,
+    EndGrace,
+    DisableTokens,
+    EnableTokens,
     RemoveTokens,
+    EndSessions,
     ImportApi,
     EditApi,
     RemoveApi,
@@ -32,7 +38,13 @@ impl Action {
     fn word(self) -> &'static str {
         match self {
             Action::GenerateToken => "token.generate",
+            Action::EditToken => "token.edit",
+            Action::RegenerateToken => "token.regenerate",
+            Action::EndGrace => "token.end_grace",
+            Action::DisableTokens => "token.disable",
+            Action::EnableTokens => "token.enable",
             Action::RemoveTokens => "token.remove",
+            Action::EndSessions => "session.end",
             Action::ImportApi => "api.import",
             Action::EditApi => "api.edit",
             Action::RemoveApi => "api.remove",

@@ -51,6 +51,8 @@ struct Known {
 /// One value of a token. The previous one of a regenerated token ends before its token does.
 pub struct Value {
     pub token: Arc<Token>,
+    /// Of its generation.
+    pub number: i64,
     pub ends_at: Option<Stamp>,
 }
 
@@ -145,7 +147,7 @@ impl Index {
         let ended = before.map(|before| before.digests.clone()).unwrap_or_default();
         let live: Vec<Digest> = match facts.removed {
             true => Vec::new(),
-            false => facts.values.iter().map(|(digest, _)| *digest).collect(),
+            false => facts.values.iter().map(|value| value.digest).collect(),
         };
         for digest in ended.iter().filter(|digest| !live.contains(digest)) {
             values.remove(digest.bytes());
@@ -166,8 +168,9 @@ impl Index {
                 enabled: facts.enabled && facts.ip_allow.iter().all(|entry| parse_net(entry).is_some()),
                 expires_at: facts.expires_at,
             });
-            for (digest, ends_at) in facts.values {
-                values.insert(*digest.bytes(), Arc::new(Value { token: token.clone(), ends_at }));
+            for value in facts.values {
+                let known = Value { token: token.clone(), number: value.number, ends_at: value.ends_at };
+                values.insert(*value.digest.bytes(), Arc::new(known));
             }
         }
         known.insert(facts.id, Known { version: facts.version, digests: live });
@@ -196,6 +199,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tx::ValueFacts;
     use chrono::{TimeDelta, TimeZone, Utc};
 
     fn at(second: u32) -> Stamp {
@@ -226,8 +230,12 @@ mod tests {
             enabled: true,
             expires_at: Some(at(30)),
             removed: false,
-            values: vec![(Digest::of("one"), None)],
+            values: vec![value("one", 1, None)],
         }
+    }
+
+    fn value(text: &str, number: i64, ends_at: Option<Stamp>) -> ValueFacts {
+        ValueFacts { digest: Digest::of(text), number, ends_at }
     }
 
     fn with(facts: Vec<TokenFacts>) -> Index {
@@ -247,12 +255,11 @@ mod tests {
 
     #[test]
     fn after_regenerating_the_former_value_is_found_only_as_long_as_it_is_listed() {
-        let both =
-            TokenFacts { values: vec![(Digest::of("two"), None), (Digest::of("one"), Some(at(10)))], ..token(2) };
+        let both = TokenFacts { values: vec![value("two", 2, None), value("one", 1, Some(at(10)))], ..token(2) };
         let index = with(vec![token(1), both]);
         let former = index.find(&Digest::of("one")).unwrap();
         assert!(former.is_alive(at(9)) && !former.is_alive(at(10)));
-        index.learn_token(TokenFacts { values: vec![(Digest::of("two"), None)], ..token(3) }, &Symbols::default());
+        index.learn_token(TokenFacts { values: vec![value("two", 2, None)], ..token(3) }, &Symbols::default());
         assert!(index.find(&Digest::of("one")).is_none());
         assert!(index.find(&Digest::of("two")).is_some());
     }

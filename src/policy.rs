@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::types::Role;
+use crate::types::{Extender, Role};
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +16,10 @@ pub struct Policy {
     pub max_lifetime_by_role: std::collections::BTreeMap<Role, u32>,
     /// Whether a token may have no expiry.
     pub allow_never: bool,
+    /// Who may move a token's expiry further away; everybody may bring it nearer.
+    pub extend_expiry: Extender,
+    /// Days for which a former value may be kept.
+    pub max_grace: u32,
     pub tokens_per_account: u32,
     /// Seconds without a request after which a session ends.
     pub session_idle: u32,
@@ -36,6 +40,8 @@ impl Default for Policy {
             max_lifetime: 365,
             max_lifetime_by_role: Default::default(),
             allow_never: false,
+            extend_expiry: Extender::Owner,
+            max_grace: 7,
             tokens_per_account: 50,
             session_idle: 60 * 60,
             session_lifetime: 24 * 60 * 60,
@@ -58,6 +64,9 @@ impl Policy {
                 self.default_lifetime, self.max_lifetime
             ));
         }
+        if self.max_grace > 365 {
+            return Err("policy.max_grace has to be between 0 and 365 days.".into());
+        }
         if self.tokens_per_account == 0 {
             return Err("policy.tokens_per_account has to be at least 1.".into());
         }
@@ -78,6 +87,11 @@ impl Policy {
     /// Days that the form proposes to that role.
     pub fn default_days(&self, role: Role) -> u32 {
         self.default_lifetime.min(self.max_days(role))
+    }
+
+    /// How long a former value may be kept.
+    pub fn grace(&self) -> TimeDelta {
+        TimeDelta::days(self.max_grace.into())
     }
 
     /// From when on a token counts as expiring.

@@ -79,6 +79,7 @@ diesel::table! {
         payload -> Text,
         created_at -> Timestamp,
         used_at -> Nullable<Timestamp>,
+        account_id -> Text,
     }
 }
 
@@ -166,6 +167,7 @@ diesel::table! {
         starts_with -> Text,
         created_at -> Timestamp,
         ends_at -> Nullable<Timestamp>,
+        used_at -> Nullable<Timestamp>,
     }
 }
 
@@ -193,12 +195,53 @@ diesel::table! {
         detail -> Text,
         ip -> Text,
         agent -> Text,
+        folded -> Text,
+    }
+}
+
+diesel::table! {
+    calls (token_id, day, method) {
+        token_id -> Text,
+        day -> Text,
+        method -> Text,
+        accepted -> BigInt,
+        refused -> BigInt,
+    }
+}
+
+diesel::table! {
+    callers (token_id, day, ip) {
+        token_id -> Text,
+        day -> Text,
+        ip -> Text,
+        accepted -> BigInt,
+        refused -> BigInt,
+    }
+}
+
+diesel::table! {
+    refusals (id) {
+        id -> Text,
+        reference -> Text,
+        at -> Timestamp,
+        token_id -> Text,
+        token_name -> Text,
+        owner_id -> Text,
+        rule -> Text,
+        sentence -> Text,
+        scope -> Text,
+        http_method -> Text,
+        path -> Text,
+        ip -> Text,
+        folded -> Text,
     }
 }
 
 diesel::joinable!(generations -> tokens (token_id));
 diesel::joinable!(uses -> tokens (token_id));
+diesel::joinable!(calls -> tokens (token_id));
+diesel::joinable!(callers -> tokens (token_id));
 diesel::joinable!(tokens -> accounts (owner_id));
 diesel::joinable!(sessions -> accounts (account_id));
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, guesses, tokens, generations, uses, sessions);
+diesel::allow_tables_to_appear_in_same_query!(accounts, guesses, tokens, generations, uses, sessions, calls, callers);

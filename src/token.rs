@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::schema::{accounts, generations, tokens};
 use crate::scope::{MethodSymbols, Scope, Symbols};
 use crate::secret::{Digest, Random, Secret};
-use crate::tx::{Change, TokenFacts, Tx};
+use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
 use crate::types::{AccountId, Lines, Role, Stamp, Status, TokenId, TokenKind, parse_net};
 use crate::when::{self, Zone};
 
@@ -64,7 +64,10 @@ pub struct Generation {
     pub digest: String,
     pub starts_with: String,
     pub created_at: Stamp,
+    /// Set once it is the previous value.
     pub ends_at: Option<Stamp>,
+    /// Its last use; written in batches.
+    pub used_at: Option<Stamp>,
 }
 
 /// When a token is wished to end, as a form or program says it.
@@ -326,6 +329,7 @@ pub fn generate(
         starts_with: value.starts_with(),
         created_at: tx.now,
         ends_at: None,
+        used_at: None,
     };
     diesel::insert_into(generations::table).values(&generation).execute(tx.conn)?;
     let detail = serde_json::json!({
@@ -442,7 +446,12 @@ fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
         enabled: token.enabled,
         expires_at: token.expires_at,
         removed: token.removed_at.is_some(),
-        values: living.filter_map(|value| Some((Digest::from_hex(&value.digest)?, value.ends_at))).collect(),
+        values: living
+            .filter_map(|value| {
+                let digest = Digest::from_hex(&value.digest)?;
+                Some(ValueFacts { digest, number: value.number, ends_at: value.ends_at })
+            })
+            .collect(),
     }
 }
 

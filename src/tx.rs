@@ -40,8 +40,17 @@ pub struct TokenFacts {
     pub enabled: bool,
     pub expires_at: Option<Stamp>,
     pub removed: bool,
-    /// The current value and, while its grace lasts, the previous one with its end.
-    pub values: Vec<(Digest, Option<Stamp>)>,
+    /// The current value and, while its grace lasts, the previous one.
+    pub values: Vec<ValueFacts>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ValueFacts {
+    pub digest: Digest,
+    /// Of its generation.
+    pub number: i64,
+    /// The end of its grace, of a previous value.
+    pub ends_at: Option<Stamp>,
 }
 
 /// All that verification asks of one account, at one version of its row.

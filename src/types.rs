@@ -252,6 +252,11 @@ words! {
 }
 
 words! {
+    /// Who may move a token's expiry further away: the token's owner, or administrators alone.
+    Extender { Owner = "owner", Admin = "admin" }
+}
+
+words! {
     TokenKind { Personal = "personal", Service = "service", Session = "session" }
 }
 

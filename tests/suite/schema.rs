@@ -45,7 +45,10 @@ fn every_column_of_the_code_is_in_the_tables() {
         tokens,
         generations,
         uses,
-        events
+        events,
+        calls,
+        callers,
+        refusals
     );
 }
 
