@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use crate::actor::Actor;
-use crate::db::MultiBackend;
+use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::schema::events;
 use crate::tx::Tx;
@@ -87,4 +87,10 @@ pub fn record(
     };
     diesel::insert_into(events::table).values(&event).execute(tx.conn)?;
     Ok(())
+}
+
+/// What was done to a token from a moment on, oldest first; ten at the most.
+pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec<Event>> {
+    let since = events::table.filter(events::subject_id.eq(id.as_str())).filter(events::at.ge(since));
+    Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
 }

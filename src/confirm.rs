@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::db::Conn;
-use crate::error::{Error, Replay, Result};
+use crate::error::{Error, OrMissing, Replay, Result};
 use crate::schema::confirmations;
 use crate::secret::{Digest, Secret};
 use crate::tx::Tx;
@@ -114,6 +114,24 @@ pub fn take<T: DeserializeOwned>(tx: &mut Tx<'_>, session: &SessionId, action: A
     // What was confirmed is in the audit log now; the form need not stay.
     diesel::update(confirmations::table.find(&digest)).set(confirmations::payload.eq("")).execute(tx.conn)?;
     serde_json::from_str(&payload).map_err(Error::internal)
+}
+
+/// Notes, in the transaction of the change, what a taken confirmation made: an id, for who confirms it once more.
+pub fn note_outcome(tx: &mut Tx<'_>, key: &str, id: &str) -> Result<()> {
+    let row = confirmations::table.find(Digest::of(key).hex()).filter(confirmations::used_at.is_not_null());
+    diesel::update(row).set(confirmations::payload.eq(id)).execute(tx.conn).or_missing()
+}
+
+/// What a used confirmation of this session made.
+pub fn outcome(conn: &mut Conn, session: &SessionId, action: Action, key: &str) -> Result<Option<String>> {
+    let made: Option<String> = confirmations::table
+        .find(Digest::of(key).hex())
+        .filter(confirmations::session_id.eq(session).and(confirmations::action.eq(action.word())))
+        .filter(confirmations::used_at.is_not_null())
+        .select(confirmations::payload)
+        .first(conn)
+        .optional()?;
+    Ok(made.filter(|id| !id.is_empty()))
 }
 
 /// Drops what is past use; a form whose time has run out goes at once, however large.

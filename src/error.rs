@@ -20,6 +20,8 @@ pub enum Error {
     Invalid(Vec<Problem>),
     /// A confirmation was already used, has run out, or belongs to another session.
     Replayed(Replay),
+    /// What was to be changed was changed by somebody else since it was looked at: look again.
+    Stale,
     /// The form's token is missing, wrong or of another session.
     OldForm,
     /// The request was started by a page of another site.
@@ -85,6 +87,7 @@ impl fmt::Display for Error {
                 "This form is too old or was opened in another session. Nothing was changed. Open it again and send it anew.",
             ),
             Error::ForeignOrigin => f.write_str("This request came from another site, so it was refused."),
+            Error::Stale => f.write_str("This was changed meanwhile. Nothing was saved. Look at it again."),
             Error::Replayed(Replay::Used) => f.write_str("This was already confirmed once. Nothing was done again."),
             Error::Replayed(Replay::TooOld) => f.write_str("This confirmation is too old. Fill in the form again."),
             Error::Busy(what) => write!(f, "{what} Nothing was changed. Try again in a moment."),

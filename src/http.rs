@@ -18,7 +18,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Forbidden(_) | Error::OldForm | Error::ForeignOrigin => StatusCode::FORBIDDEN,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Missing => StatusCode::NOT_FOUND,
-        Error::Replayed(_) => StatusCode::CONFLICT,
+        Error::Replayed(_) | Error::Stale => StatusCode::CONFLICT,
         Error::Unconfirmed { .. } | Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Busy(_) | Error::Unsure => StatusCode::SERVICE_UNAVAILABLE,

@@ -1,31 +1,34 @@
-//! Tokens: a named, scoped, expiring right to call methods as an account. What may be asked, generating, listing, removing.
+//! Tokens: a named, scoped, expiring right to call methods as an account. Their rows, generating, disabling, removing, and what
+//! verification learns of them; typing and checking, editing, regenerating and lists are beside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
-use crate::actor::{Actor, Deed, wording};
+use crate::actor::{Actor, Deed};
 use crate::audit::{self, Subject};
-use crate::catalogue::Catalogue;
 use crate::db::{Conn, MultiBackend};
-use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
-use crate::policy::Policy;
+use crate::error::{Error, OrTaken, Result};
 use crate::schema::{accounts, generations, tokens};
-use crate::scope::{MethodSymbols, Scope, Symbols};
-use crate::secret::{Digest, Random, Secret};
+use crate::scope::{MethodSymbols, Symbols};
+use crate::secret::{Digest, Secret};
 use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
-use crate::types::{AccountId, Lines, Role, Stamp, Status, TokenId, TokenKind, parse_net};
-use crate::when::{self, Zone};
+use crate::types::{AccountId, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod draft;
+pub mod edit;
 pub mod list;
+pub mod regenerate;
 
-const NAME_MOST: usize = 100;
-const DESCRIPTION_MOST: usize = 500;
-const ALLOW_MOST: usize = 128;
+pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
+
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
+/// How many tokens one change may name.
+pub const MOST_AT_ONCE: usize = 10_000;
+/// Ids in one statement: well below what a database takes as parameters.
+const CHUNK: usize = 1_000;
 
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = tokens)]
@@ -70,204 +73,16 @@ pub struct Generation {
     pub used_at: Option<Stamp>,
 }
 
-/// When a token is wished to end, as a form or program says it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Expiry {
-    /// The end of the day that many days from today.
-    Days(u32),
-    /// A day as typed: the end of it in the person's time zone.
-    Day(String),
-    Never,
-}
-
-/// A token as typed, whatever the medium.
-#[derive(Clone, Debug)]
-pub struct TokenDraft {
-    /// `None` where it was left out altogether.
-    pub name: Option<String>,
-    pub description: String,
-    pub expiry: Expiry,
-    /// Slug of an access set; then the typed scopes are left aside.
-    pub access_set: Option<String>,
-    pub scopes: Vec<String>,
-    pub allow: Vec<String>,
-    pub ip_allow: Vec<String>,
-    pub rate_per_minute: String,
-}
-
-/// A checked token: what the confirmation keeps and [`generate`] takes.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct NewToken {
-    pub name: String,
-    pub description: String,
-    pub expires_at: Option<Stamp>,
-    pub access_set: Option<String>,
-    pub scopes: Lines,
-    pub allow: Lines,
-    pub ip_allow: Lines,
-    pub rate_per_minute: Option<u32>,
-}
-
-/// What a draft is held against.
-pub struct Limits<'a> {
-    pub catalogue: &'a Catalogue,
-    pub policy: &'a Policy,
-    pub role: Role,
-    pub zone: Zone,
-    pub now: Stamp,
-}
-
-impl TokenDraft {
-    /// Everything that can be said without the database, all problems at once.
-    pub fn check(&self, limits: &Limits<'_>, random: &Random) -> Result<NewToken> {
-        let mut problems = Vec::new();
-        let name = keep(&mut problems, "name", self.check_name(random)?);
-        let description = keep(&mut problems, "description", check_description(&self.description));
-        let expires_at = keep(&mut problems, "expires_at", check_expiry(&self.expiry, limits));
-        let (access_set, scopes) = keep(&mut problems, "m", self.check_access(limits)).unwrap_or_default();
-        let allow = keep(&mut problems, "allow", check_allow(&self.allow, limits.catalogue));
-        let ip_allow = keep(&mut problems, "ip_allow", check_addresses(&self.ip_allow));
-        let rate_per_minute = keep(&mut problems, "rate_per_minute", check_rate(&self.rate_per_minute));
-        match (name, description, expires_at, allow, ip_allow, rate_per_minute) {
-            (Some(name), Some(description), Some(expires_at), Some(allow), Some(ip_allow), Some(rate_per_minute))
-                if problems.is_empty() =>
-            {
-                Ok(NewToken { name, description, expires_at, access_set, scopes, allow, ip_allow, rate_per_minute })
-            }
-            _ => Err(Error::Invalid(problems)),
-        }
-    }
-
-    /// A name that was left out is `token-` and five letters; an empty one is a mistake.
-    fn check_name(&self, random: &Random) -> Result<Result<String, String>> {
-        let Some(typed) = &self.name else {
-            return Ok(Ok(format!("token-{}", random.letters(5)?.as_str())));
-        };
-        let name = typed.trim();
-        Ok(match name.chars().count() {
-            0 => Err("Give the token a name that says what uses it, such as ci-deploy.".into()),
-            n if n > NAME_MOST => Err(format!("A name has up to {NAME_MOST} characters; this has {n}.")),
-            _ if name.chars().any(is_unprintable) => Err("A name cannot hold control characters.".into()),
-            _ => Ok(name.to_owned()),
-        })
-    }
-
-    fn check_access(&self, limits: &Limits<'_>) -> Result<(Option<String>, Lines), String> {
-        if let Some(slug) = &self.access_set {
-            let set = limits.catalogue.set(slug).filter(|set| limits.role >= set.least_role);
-            let set = set.ok_or_else(|| format!("There is no access set “{slug}”. Choose one of those below."))?;
-            if set.scopes.is_empty() {
-                return Err(format!("The access set “{}” holds no method yet. Choose another, or Custom.", set.name));
-            }
-            return Ok((Some(slug.clone()), set.scopes.clone()));
-        }
-        let mut scopes = BTreeSet::new();
-        for typed in self.scopes.iter().map(|typed| typed.trim()).filter(|typed| !typed.is_empty()) {
-            let full = limits.catalogue.resolve(typed)?;
-            if let Some(Scope::Method(api, service, name)) = Scope::parse(&full) {
-                let method = limits.catalogue.api(api).and_then(|api| api.method(service, name));
-                if let Some(method) = method.filter(|method| method.least_role > limits.role) {
-                    return Err(format!("{} needs the role {}.", method.short(), wording(method.least_role)));
-                }
-            }
-            scopes.insert(full);
-        }
-        if scopes.is_empty() {
-            return Err("Choose at least one method. A token without methods could do nothing.".into());
-        }
-        Ok((None, scopes.iter().collect()))
-    }
-}
-
-fn keep<T>(problems: &mut Vec<Problem>, field: &'static str, checked: Result<T, String>) -> Option<T> {
-    checked.map_err(|sentence| problems.push(Problem { field, sentence })).ok()
-}
-
-/// Control characters, and those that turn or hide the text around them.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-fn check_description(typed: &str) -> Result<String, String> {
-    let description = typed.trim();
-    match description.chars().count() {
-        n if n > DESCRIPTION_MOST => {
-            Err(format!("A description has up to {DESCRIPTION_MOST} characters; this has {n}."))
-        }
-        _ if description.chars().any(is_unprintable) => Err("A description cannot hold control characters.".into()),
-        _ => Ok(description.to_owned()),
-    }
-}
-
-/// The instant at which the token stops, within the policy: a day means the end of it in the person's zone.
-pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp>, String> {
-    let most = limits.policy.max_days(limits.role);
-    let now = limits.now.utc();
-    let day = match expiry {
-        Expiry::Never if limits.policy.allow_never => return Ok(None),
-        Expiry::Never => return Err("The policy does not allow tokens without an expiry. Choose a date.".into()),
-        Expiry::Days(days) => when::in_days(now, *days, limits.zone),
-        Expiry::Day(typed) if typed.trim().is_empty() => {
-            return Err("Choose the day on which the token stops working.".into());
-        }
-        Expiry::Day(typed) => when::parse_day(typed.trim()).map_err(|problem| problem.to_string())?,
-    };
-    if day < when::day_of(now, limits.zone) {
-        return Err("That day is in the past. Choose today or a later day.".into());
-    }
-    if day > when::in_days(now, most, limits.zone) {
-        return Err(format!("The policy allows up to {}. Choose an earlier day.", when::span_of(most)));
-    }
-    Ok(Some(when::end_of_day(day, limits.zone).into()))
-}
-
-fn check_allow(typed: &[String], catalogue: &Catalogue) -> Result<Lines, String> {
-    let mut entries = Vec::new();
-    for line in typed.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
-        let (service, id) = line.split_once(':').unwrap_or((line, ""));
-        if id.is_empty() || line.chars().any(|c| c.is_control() || c.is_whitespace()) || id.len() > 300 {
-            return Err(format!("“{line}” is not an entry like SERVICE:ID or SERVICE:*."));
-        }
-        let full = catalogue.resolve(&format!("{service}:*"))?;
-        entries.push(format!("{}{id}", full.trim_end_matches('*')));
-    }
-    match entries.len() {
-        n if n > ALLOW_MOST => Err(format!("An allow list has up to {ALLOW_MOST} entries; this has {n}.")),
-        _ => Ok(entries.iter().collect()),
-    }
-}
-
-fn check_addresses(typed: &[String]) -> Result<Lines, String> {
-    let entries = typed.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
-    let checked = entries.map(|line| match parse_net(line) {
-        Some(_) => Ok(line.to_owned()),
-        None => Err(format!("“{line}” is not an address or network, such as 10.4.0.17 or 2001:db8::/32.")),
-    });
-    let checked: Vec<String> = checked.collect::<Result<_, String>>()?;
-    match checked.len() {
-        n if n > ALLOW_MOST => Err(format!("An address list has up to {ALLOW_MOST} entries; this has {n}.")),
-        _ => Ok(checked.iter().collect()),
-    }
-}
-
-fn check_rate(typed: &str) -> Result<Option<u32>, String> {
-    match typed.trim() {
-        "" => Ok(None),
-        text => match text.parse() {
-            Ok(rate @ 1..=1_000_000) => Ok(Some(rate)),
-            _ => Err("Requests per minute are a whole number from 1 to 1,000,000, or nothing.".into()),
-        },
-    }
-}
-
-/// Whether a name is free among the owner's tokens that are not removed: said at the form, held by a unique index.
-pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str) -> Result<()> {
-    let same =
-        tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::name.eq(name)).and(tokens::removed_at.is_null()));
-    match same.count().get_result::<i64>(conn)? {
-        0 => Ok(()),
-        _ => Err(Error::invalid("name", NAME_TAKEN)),
+/// Whether a name is free among the owner's tokens that are not removed, `except` aside: said at the form, held by a unique
+/// index.
+pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str, except: Option<&TokenId>) -> Result<()> {
+    let same: Vec<TokenId> = tokens::table
+        .filter(tokens::owner_id.eq(owner).and(tokens::name.eq(name)).and(tokens::removed_at.is_null()))
+        .select(tokens::id)
+        .load(conn)?;
+    match same.iter().any(|id| Some(id) != except) {
+        false => Ok(()),
+        true => Err(Error::invalid("name", NAME_TAKEN)),
     }
 }
 
@@ -315,7 +130,7 @@ pub fn generate(
         allow: new.allow,
         ip_allow: new.ip_allow,
         rate_per_minute: new.rate_per_minute.map(i64::from),
-        enabled: true,
+        enabled: new.enabled,
         created_at: tx.now,
         expires_at: new.expires_at,
         removed_at: None,
@@ -355,28 +170,106 @@ pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
     }
 }
 
+/// A token that the actor may change: visible, and not removed. Its role is told last, as it tells that the token is there.
+pub fn changeable(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
+    let token = visible(conn, actor, id)?;
+    if token.removed_at.is_some() {
+        return Err(Error::Missing);
+    }
+    actor.must(Deed::GenerateOwnTokens)?;
+    Ok(token)
+}
+
+/// All of them, each [`changeable`], in the order of their ids; or an error.
+pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Token>> {
+    if ids.len() > MOST_AT_ONCE {
+        return Err(Error::invalid("id", "Select up to 10,000 tokens at once."));
+    }
+    let mut wanted: Vec<&TokenId> = ids.iter().collect();
+    wanted.sort();
+    wanted.dedup();
+    let mut selected: Vec<Token> = Vec::with_capacity(wanted.len());
+    for chunk in wanted.chunks(CHUNK) {
+        let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
+        selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
+    }
+    let seen = |token: &Token| actor.is(&token.owner_id) || actor.may(Deed::Administer);
+    if selected.len() != wanted.len() || selected.iter().any(|token| !seen(token) || token.removed_at.is_some()) {
+        return Err(Error::Missing);
+    }
+    actor.must(Deed::GenerateOwnTokens)?;
+    Ok(selected)
+}
+
+/// Disables or enables all of them or none; the answer is the names of those that were not so already.
+pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: bool) -> Result<Vec<String>> {
+    let version = tx.version()?;
+    let mut changed = select(tx.conn, actor, ids)?;
+    changed.retain(|token| token.enabled != enabled);
+    let values = living_values(tx.conn, &changed, tx.now)?;
+    for chunk in changed.chunks(CHUNK) {
+        let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().map(|token| &token.id)));
+        diesel::update(rows).set((tokens::enabled.eq(enabled), tokens::version.eq(version))).execute(tx.conn)?;
+    }
+    let action = if enabled { "token.enable" } else { "token.disable" };
+    for token in &mut changed {
+        (token.enabled, token.version) = (enabled, version);
+        let subject = Subject::token(&token.id, &token.name);
+        audit::record(tx, actor, action, subject, Some(&token.owner_id), serde_json::json!({}))?;
+        let living = values.get(&token.id).map_or(&[][..], Vec::as_slice);
+        tx.changed(Change::Token(facts(token, living, tx.now)));
+    }
+    Ok(changed.into_iter().map(|token| token.name).collect())
+}
+
 /// Removes all of them or none. The rows stay for history; the values are dead when this is answered.
 pub fn remove(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId]) -> Result<Vec<String>> {
     let version = tx.version()?;
-    let mut names = Vec::new();
-    for id in ids {
-        let mut token = visible(tx.conn, actor, id)?;
-        actor.must(Deed::GenerateOwnTokens)?;
-        if token.removed_at.is_some() {
-            return Err(Error::Missing);
-        }
-        token.removed_at = Some(tx.now);
-        token.version = version;
-        diesel::update(tokens::table.find(id))
-            .set((tokens::removed_at.eq(tx.now), tokens::version.eq(version)))
-            .execute(tx.conn)
-            .or_missing()?;
-        let detail = serde_json::json!({ "scopes": token.scopes, "expires_at": token.expires_at });
-        audit::record(tx, actor, "token.remove", Subject::token(id, &token.name), Some(&token.owner_id), detail)?;
-        tx.changed(Change::Token(facts(&token, &[], tx.now)));
-        names.push(token.name);
+    let mut removed = select(tx.conn, actor, ids)?;
+    for chunk in removed.chunks(CHUNK) {
+        let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().map(|token| &token.id)));
+        diesel::update(rows).set((tokens::removed_at.eq(tx.now), tokens::version.eq(version))).execute(tx.conn)?;
     }
-    Ok(names)
+    for token in &mut removed {
+        (token.removed_at, token.version) = (Some(tx.now), version);
+        let detail = serde_json::json!({ "scopes": token.scopes, "expires_at": token.expires_at });
+        let subject = Subject::token(&token.id, &token.name);
+        audit::record(tx, actor, "token.remove", subject, Some(&token.owner_id), detail)?;
+        tx.changed(Change::Token(facts(token, &[], tx.now)));
+    }
+    Ok(removed.into_iter().map(|token| token.name).collect())
+}
+
+/// The values of a token, newest first.
+pub fn values_of(conn: &mut Conn, id: &TokenId) -> Result<Vec<Generation>> {
+    let values = generations::table.filter(generations::token_id.eq(id)).order(generations::number.desc());
+    Ok(values.select(Generation::as_select()).load(conn)?)
+}
+
+/// The token and generation that a pasted value belongs to, among the actor's own; a removed token's too.
+pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option<(Token, Generation)>> {
+    let found: Option<(Token, Generation)> = generations::table
+        .inner_join(tokens::table)
+        .filter(generations::digest.eq(digest.hex()))
+        .select((Token::as_select(), Generation::as_select()))
+        .first(conn)
+        .optional()?;
+    Ok(found.filter(|(token, _)| actor.is(&token.owner_id)))
+}
+
+/// The values that are not over yet, by token.
+fn living_values(conn: &mut Conn, of: &[Token], now: Stamp) -> Result<BTreeMap<TokenId, Vec<Generation>>> {
+    let mut living: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
+    for chunk in of.chunks(CHUNK) {
+        let rows = generations::table
+            .filter(generations::token_id.eq_any(chunk.iter().map(|token| &token.id)))
+            .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now)))
+            .select(Generation::as_select());
+        for value in rows.load::<Generation>(conn)? {
+            living.entry(value.token_id.clone()).or_default().push(value);
+        }
+    }
+    Ok(living)
 }
 
 /// Status, the first that applies. `frozen` is whether the owner's account is disabled.
@@ -432,6 +325,7 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
     Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
 }
 
+/// What verification learns of a token.
 fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
     let living = values.iter().filter(|value| value.ends_at.is_none_or(|end| now < end));
     TokenFacts {

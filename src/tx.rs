@@ -1,5 +1,7 @@
 //! One change at one moment: the transaction, its clock and randomness, and what the index learns from it.
 
+use std::cell::Cell;
+
 use diesel::prelude::*;
 
 use crate::db::Conn;
@@ -16,6 +18,7 @@ pub struct Tx<'a> {
     pub policy: &'a Policy,
     pub random: &'a Random,
     version: Option<i64>,
+    ids: Cell<u16>,
     changes: Vec<Change>,
 }
 
@@ -67,7 +70,7 @@ pub struct AccountFacts {
 
 impl<'a> Tx<'a> {
     pub fn new(conn: &'a mut Conn, now: Stamp, policy: &'a Policy, random: &'a Random) -> Tx<'a> {
-        Tx { conn, now, policy, random, version: None, changes: Vec::new() }
+        Tx { conn, now, policy, random, version: None, ids: Cell::new(0), changes: Vec::new() }
     }
 
     /// The version of every row that this change touches. It is drawn from one counter row, whose lock is held until the
@@ -84,10 +87,15 @@ impl<'a> Tx<'a> {
         Ok(version)
     }
 
-    /// A new UUIDv7 (RFC 9562 section 5.7).
+    /// A new UUIDv7 (RFC 9562 section 5.7). Those of one change ascend, by a counter in front of the random bits (section 6.2,
+    /// method 1): events are read in the order of their ids.
     pub fn id<Id: From<uuid::Uuid>>(&self) -> Result<Id> {
         let mut random = [0; 10];
         self.random.fill(&mut random)?;
+        self.ids.set(self.ids.get().wrapping_add(1));
+        if let Some(counter) = random.first_chunk_mut() {
+            *counter = (self.ids.get() & 0x0fff).to_be_bytes();
+        }
         let millis = u64::try_from(self.now.millis()).map_err(Error::internal)?;
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into())
     }

@@ -139,6 +139,39 @@ pub fn parse_day(text: &str) -> Result<NaiveDate, DayProblem> {
     year.and_then(|year| NaiveDate::from_ymd_opt(year, month, day)).ok_or_else(|| DayProblem::NoSuchDay(quoted(typed)))
 }
 
+/// Why a typed moment is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MomentProblem {
+    #[error(transparent)]
+    Day(#[from] DayProblem),
+    #[error("“{0}” is not a moment. Type it like 2027-02-22 14:30.")]
+    Unreadable(String),
+    #[error("{0} does not exist in {1}: the clocks go forward over it. Choose another moment.")]
+    Skipped(String, Zone),
+}
+
+/// Reads a moment in the person's zone: `2027-02-22T14:30` as a browser sends it, with seconds or a space too, a day of
+/// [`parse_day`] with or without a time behind it (the day alone means its end), and RFC 3339 with its own offset. A time
+/// that a clock change repeats is the later one.
+pub fn parse_moment(text: &str, zone: Zone) -> Result<DateTime<Utc>, MomentProblem> {
+    let typed = text.trim();
+    if let Ok(exact) = DateTime::parse_from_rfc3339(typed) {
+        return Ok(exact.to_utc());
+    }
+    let (day, time) = typed.split_once(['T', ' ']).map_or((typed, None), |(day, time)| (day, Some(time.trim())));
+    let day = parse_day(day)?;
+    let Some(time) = time else { return Ok(end_of_day(day, zone)) };
+    let formats = ["%H:%M", "%H:%M:%S"];
+    let time = formats.into_iter().find_map(|format| NaiveTime::parse_from_str(time, format).ok());
+    let time = time.ok_or_else(|| MomentProblem::Unreadable(quoted(typed)))?;
+    latest(day.and_time(time), zone).ok_or_else(|| MomentProblem::Skipped(quoted(typed), zone))
+}
+
+/// For a field of the type `datetime-local`, in the person's zone: `2027-02-22T14:30`.
+pub fn field_moment(instant: DateTime<Utc>, zone: Zone) -> String {
+    zone.local(instant).format("%Y-%m-%dT%H:%M").to_string()
+}
+
 /// ASCII digits only: `parse` alone would take a sign.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?

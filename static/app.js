@@ -7,14 +7,15 @@ const many = (n, one, more) => `${n.toLocaleString('en')} ${n === 1 ? one : more
 // 1. Token table: Shift, Ctrl and keys on top of plain checkboxes
 const setUpTable = table => {
   const form = table.closest('form'), boxes = $$('tbody input[type=checkbox]', table), all = $('thead input[type=checkbox]', table);
-  const live = $('[data-count]', form), tools = $$('[data-need]', form);
+  const live = $('[data-count]', form), tools = $$('[data-need]', form), more = $('[data-all]', form), match = more && $('input', more);
   let anchor = boxes.findIndex(b => b.checked);
   const sync = () => {
     const n = boxes.filter(b => b.checked).length;
     all.checked = n > 0 && n === boxes.length; all.indeterminate = n > 0 && !all.checked;
-    live.textContent = n ? `${n} selected` : '';
+    if (more) { more.hidden = !all.checked; match.checked &&= all.checked; }
+    live.textContent = n ? `${match?.checked ? more.dataset.all : n} selected` : '';
     for (const t of tools) {
-      const one = t.dataset.need === 'one', ok = one ? n === 1 : n > 0;
+      const one = t.dataset.need === 'one', ok = one ? n === 1 && !match?.checked : n > 0;
       t.ariaDisabled = !ok;
       t.title = ok ? t.dataset.title || '' : `Select ${one ? '' : 'at least '}one token first`;
     }
@@ -50,6 +51,7 @@ const setUpTable = table => {
     }
   });
   table.addEventListener('change', e => { if (e.target === all) set(all.checked); sync(); });
+  match?.addEventListener('change', sync);
   addEventListener('pageshow', sync);  // the browser may have put old ticks back
   sync();
 };
@@ -64,7 +66,11 @@ const setUpPicker = pick => {
     return { el, det, wasOpen: det.open, box: $('[name=service]', el), title: $('b', det).textContent, code: $('summary code', det)?.textContent || '', n: $('.n', det), rail: rails[i],
       ms: $$('.m', el).map(m => ({ m, box: $('input', m), k: m.dataset.k, off: m.hidden })) };
   });
-  const rows = groups.flatMap(g => g.ms);
+  const rows = groups.flatMap(g => g.ms).filter(x => !x.m.classList.contains('lost'));
+  // A wildcard holds the methods under it: they are ticked, and free again only without it.
+  const wilds = $$('[data-wild]', pick).map(box => { const of = box.closest('.g,[data-api]'); return { box, of: rows.filter(x => !of || of.contains(x.m)) }; });
+  const named = new Set(wilds.length ? rows.filter(x => x.box.checked && !x.box.disabled) : []);
+  const held = () => { if (!wilds.length) return; const by = new Set(wilds.flatMap(w => w.box.checked ? w.of : [])); for (const x of rows) { x.box.disabled = by.has(x) && !named.has(x); if (by.has(x)) x.box.checked = true; } };
   const apis = $$('[data-api]', pick).map((el, i) => ({ head: $('h2', el), rail: heads[i], of: groups.filter(g => el.contains(g.el)) }));
   let filtered = false;
   // Opening 47 services at one key costs 160 ms: those below the fold open when they come near.
@@ -118,12 +124,16 @@ const setUpPicker = pick => {
   const choose = set => {
     const want = new Set();
     for (const [, a, b = a] of set.dataset.in.matchAll(/(\d+)-?(\d+)?/g)) for (let i = +a; i <= +b; i++) want.add(i);
-    rows.forEach((x, i) => x.box.checked = !x.box.disabled && want.has(i));
+    for (const w of wilds) w.box.checked = false;
+    held(); rows.forEach((x, i) => x.box.checked = want.has(i));
     all();
   };
   pick.addEventListener('change', e => {
     if (e.target === only || e.target.name === 'kind') return filter();
+    if ('wild' in e.target.dataset) { held(); all(); }
     const g = groups.find(g => g.el.contains(e.target)); if (!g) return;
+    if (e.target === g.box && !g.box.checked) for (const w of wilds) if (w.of.some(x => g.ms.includes(x))) w.box.checked = false;
+    if (e.target === g.box) held();
     if (e.target === g.box) g.ms.forEach(x => { if (!x.off && !x.box.disabled) x.box.checked = g.box.checked; });
     count(g); sum();
     $('[name=set][value=custom]', form).checked = true;
@@ -132,8 +142,12 @@ const setUpPicker = pick => {
   // A whole service goes as one field, a set as none: a thousand boxes would be 35 kB at every submit.
   form.addEventListener('formdata', e => {
     const d = e.formData; for (const name of ['m', 'service', 'mq', 'only', 'kind']) d.delete(name);
-    if (d.get('set') === 'custom') for (const g of groups)
-      if (g.c === g.ms.length) d.append('service', g.box.value); else for (const x of g.ms) if (x.box.checked) d.append('m', x.box.value);
+    if (d.get('set') !== 'custom') return;
+    for (const w of wilds) if (w.box.checked) d.append('m', w.box.value);
+    for (const g of groups) {
+      const free = g.ms.filter(x => !x.box.disabled);
+      if (g.c === g.ms.length && free.length === g.c) d.append('service', g.box.value); else for (const x of free) if (x.box.checked) d.append('m', x.box.value);
+    }
   });
   pick.addEventListener('click', e => { const i = rails.indexOf(e.target.closest('.rail a')); if (i >= 0) groups[i].det.open = true; });
   for (const g of groups) if (g.box.checked && !filtered) for (const x of g.ms) x.box.checked = !x.box.disabled;
@@ -162,7 +176,10 @@ on('htmx:afterSwap', e => {
   else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; $('.act [data-short]').textContent = hint.dataset.short; }
   else { if (dlg?.open) dlg.close(); init(); scrollTo(0, 0); $('[data-focus]')?.focus(); }
 });
-on('input', e => { if (e.target.id === 'expires_at') $('#lifetime').value = 'custom'; });  // a date by hand is no preset
+on('input', e => {  // what is set by hand is no preset
+  if (e.target.id === 'expires_at') $('#lifetime').value = 'custom';
+  if (e.target.id === 'previous_expires_at') $('#grace-custom').checked = true;
+});
 
 // 4. Requests that fail: say so where the eye is
 const say = text => {

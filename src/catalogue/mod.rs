@@ -216,6 +216,22 @@ impl Catalogue {
         self.apis.iter().map(|api| api.allowed_by(scopes).count()).sum()
     }
 
+    /// The methods that a list of scopes allows today, each by its own scope.
+    pub fn named(&self, scopes: &Lines) -> Lines {
+        let of = |api: &Api| api.allowed_by(scopes).map(|m| format!("{}/{}", api.slug, m.short())).collect::<Vec<_>>();
+        self.apis.iter().flat_map(|api| of(api)).collect()
+    }
+
+    /// The methods that `after` allows today and `before` does not: what a widening adds.
+    pub fn gained(&self, before: &Lines, after: &Lines) -> Vec<(&Api, &Method)> {
+        let mut gained = Vec::new();
+        for api in &self.apis {
+            let had = api.symbols.set(before);
+            gained.extend(api.allowed_by(after).filter(|m| had.grants(&m.symbols).is_none()).map(|m| (&**api, m)));
+        }
+        gained
+    }
+
     pub fn method_count(&self) -> usize {
         self.apis.iter().map(|api| api.methods.len()).sum()
     }

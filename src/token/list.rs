@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{Token, status};
+use super::{MOST_AT_ONCE, Token, status};
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::schema::{accounts, generations, tokens, uses};
@@ -122,22 +122,23 @@ pub struct Used {
     pub agent: String,
 }
 
+diesel::define_sql_function! {
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// The one filter of a list, as a fresh boxed query each time it is asked: counts, places and rows all use it.
 macro_rules! found {
-    ($ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
+    ($from:expr, $ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
         let (ask, now): (&Ask, Stamp) = ($ask, $now);
-        let mut query = tokens::table
-            .left_join(uses::table)
+        let mut query = $from
             .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()))
             .into_boxed::<MultiBackend>();
         for word in ask.q.to_lowercase().split_whitespace() {
-            let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-            let start: String = ask.q.trim().chars().take(8).collect();
-            let start = format!("{}%", start.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
             let of_value = generations::table
-                .filter(generations::starts_with.like(start).escape('\\'))
-                .select(generations::token_id);
-            query = query.filter(tokens::folded.like(pattern).escape('\\').or(tokens::id.eq_any(of_value)));
+                .filter(generations::token_id.eq(tokens::id))
+                .filter(lower(generations::starts_with).like(format!("{}%", pattern(word, 8))).escape('\\'));
+            let in_words = tokens::folded.like(format!("%{}%", pattern(word, usize::MAX))).escape('\\');
+            query = query.filter(in_words.or(diesel::dsl::exists(of_value)));
         }
         let living = tokens::expires_at.is_null().or(tokens::expires_at.gt(now));
         match $tab {
@@ -152,24 +153,26 @@ macro_rules! found {
     }};
 }
 
+/// A word as `LIKE` takes it, cut to so many characters.
+fn pattern(word: &str, most: usize) -> String {
+    let word: String = word.chars().take(most).collect();
+    word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
 pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Page> {
-    let mut counts = [0; 5];
-    let mut total = 0;
-    for (count, tab) in counts.iter_mut().zip(Tab::EVERY) {
-        *count = found!(ask, tab, now, notice).count().get_result(conn)?;
-        total = if tab == ask.tab { *count } else { total };
-    }
+    let counts = count(conn, ask, now, notice)?;
+    let total = Tab::EVERY.iter().zip(counts).find(|(tab, _)| **tab == ask.tab).map_or(0, |(_, count)| count);
     let last = match &ask.after {
         Some(id) => last_of_former(conn, ask, id)?,
         None => None,
     };
 
     // `value` is what the former page ended with in the sorted column. Behind it, in the asked order, are rows with a greater
-    // value, with the same and a greater id, and those without a value.
+    // value, with the same and a greater id, and those without a value. Only ids are sorted: rows are long.
     macro_rules! sorted {
-        ($column:expr, $value:expr) => {{
+        ($from:expr, $column:expr, $value:expr) => {{
             let behind = || {
-                let query = found!(ask, ask.tab, now, notice);
+                let query = found!($from, ask, ask.tab, now, notice);
                 match (&last, $value) {
                     (None, _) => query,
                     (Some((last, _)), Some(value)) if ask.sort.descending => query.filter(
@@ -197,9 +200,12 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
                     }
                 };
             }
-            let before = total - behind().count().get_result::<i64>(conn)?;
+            let before = match last {
+                Some(_) => total - behind().count().get_result::<i64>(conn)?,
+                None => 0,
+            };
             let newer: Option<TokenId> = match before > PAGE {
-                true => in_order!(found!(ask, ask.tab, now, notice))
+                true => in_order!(found!($from, ask, ask.tab, now, notice))
                     .offset(before - PAGE - 1)
                     .limit(1)
                     .select(tokens::id)
@@ -207,21 +213,57 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
                     .optional()?,
                 false => None,
             };
-            let rows: Vec<Token> = in_order!(behind()).limit(PAGE + 1).select(Token::as_select()).load(conn)?;
-            (rows, before, newer)
+            let ids: Vec<TokenId> = in_order!(behind()).limit(PAGE + 1).select(tokens::id).load(conn)?;
+            (ids, before, newer)
         }};
     }
     let ended = last.as_ref();
-    let (mut rows, before, newer) = match ask.sort.by {
-        SortBy::Created => sorted!(tokens::created_at.nullable(), ended.map(|(last, _)| last.created_at)),
-        SortBy::Name => sorted!(tokens::name_key.nullable(), ended.map(|(last, _)| last.name_key.clone())),
-        SortBy::Expires => sorted!(tokens::expires_at, ended.and_then(|(last, _)| last.expires_at)),
-        SortBy::Used => sorted!(uses::used_at.nullable(), ended.and_then(|(_, used)| *used)),
+    let (mut ids, before, newer) = match ask.sort.by {
+        SortBy::Created => {
+            sorted!(tokens::table, tokens::created_at.nullable(), ended.map(|(last, _)| last.created_at))
+        }
+        SortBy::Name => {
+            sorted!(tokens::table, tokens::name_key.nullable(), ended.map(|(last, _)| last.name_key.clone()))
+        }
+        SortBy::Expires => sorted!(tokens::table, tokens::expires_at, ended.and_then(|(last, _)| last.expires_at)),
+        SortBy::Used => {
+            sorted!(tokens::table.left_join(uses::table), uses::used_at.nullable(), ended.and_then(|(_, used)| *used))
+        }
     };
-    let more = rows.len() as i64 > PAGE;
-    rows.truncate(PAGE as usize);
-    let older = more.then(|| rows.last().map(|token| token.id.clone())).flatten();
+    let more = ids.len() as i64 > PAGE;
+    ids.truncate(PAGE as usize);
+    let older = more.then(|| ids.last().cloned()).flatten();
+    let mut rows: Vec<Token> = tokens::table.filter(tokens::id.eq_any(&ids)).select(Token::as_select()).load(conn)?;
+    rows.sort_by_key(|token| ids.iter().position(|id| *id == token.id));
     Ok(Page { rows: dress(conn, rows, now, notice)?, counts, before, older, newer })
+}
+
+/// Of the tabs, in their order: all in one look, as five would each go through every token.
+fn count(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<[i64; 5]> {
+    let found = found!(tokens::table, ask, Tab::All, now, notice).select((tokens::enabled, tokens::expires_at));
+    let mut counts = [0; 5];
+    for row in found.load_iter(conn)? {
+        let (enabled, expires_at): (bool, Option<Stamp>) = row?;
+        let living = expires_at.is_none_or(|end| now < end);
+        let soon = living && expires_at.is_some_and(|end| end <= now.plus(notice));
+        let shown = Tab::EVERY.map(|tab| match tab {
+            Tab::All => true,
+            Tab::Working => enabled && living,
+            Tab::Expiring => enabled && soon,
+            Tab::Expired => !living,
+            Tab::Disabled => !enabled && living,
+        });
+        for (count, shown) in counts.iter_mut().zip(shown) {
+            *count += i64::from(shown);
+        }
+    }
+    Ok(counts)
+}
+
+/// Every token that a list's filter finds, up to one more than one change may name.
+pub fn matching(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Vec<TokenId>> {
+    let found = found!(tokens::table, ask, ask.tab, now, notice).order(tokens::id);
+    Ok(found.limit(MOST_AT_ONCE as i64 + 1).select(tokens::id).load(conn)?)
 }
 
 /// The row that the former page ended with; one that is gone or another's begins anew.
@@ -232,6 +274,13 @@ fn last_of_former(conn: &mut Conn, ask: &Ask, id: &TokenId) -> Result<Option<(To
         .select((Token::as_select(), uses::used_at.nullable()))
         .first(conn)
         .optional()?)
+}
+
+/// The last use of one token.
+pub fn use_of(conn: &mut Conn, id: &TokenId) -> Result<Option<Used>> {
+    let row: Option<(Stamp, String, String)> =
+        uses::table.find(id).select((uses::used_at, uses::ip, uses::agent)).first(conn).optional()?;
+    Ok(row.map(|(at, ip, agent)| Used { at, ip, agent }))
 }
 
 /// Adds to each token what a page shows beside it, in three look-ups for all of them.

@@ -20,8 +20,6 @@ pub struct ConfirmPage {
     pub action: String,
     /// The stored, sealed form that this password is asked for.
     pub confirm: String,
-    /// Posted again as repeated `id`.
-    pub ids: Vec<String>,
     pub email: String,
     pub password_error: String,
     /// The word on the button that does it.
@@ -32,6 +30,15 @@ pub struct ConfirmPage {
     pub stay: String,
     /// Where `stay` leads on the full page; empty: back to the filled form, posted as `do=back`.
     pub stay_href: String,
+}
+
+/// How one of the verbs for several tokens is worded.
+pub struct BulkWords {
+    pub verb: &'static str,
+    /// What happens to requests; `{}` stands for "it" or "them".
+    pub lead: &'static str,
+    pub action: String,
+    pub danger: bool,
 }
 
 impl ConfirmPage {
@@ -49,23 +56,66 @@ impl ConfirmPage {
         }
     }
 
-    /// One fact a token: its name; its status and last use; the warning where it was used within the hour.
-    pub fn remove_tokens(shell: Shell, ids: Vec<String>, facts: Vec<Fact>) -> ConfirmPage {
-        let n = facts.len();
+    /// What will be different, a fact for each field.
+    pub fn edit_token(shell: Shell, name: &str, id: &str, facts: Vec<Fact>) -> ConfirmPage {
         ConfirmPage {
             shell,
-            title: format!("Remove {}?", counted(n, "token", "tokens")),
+            title: "Confirm with your password".into(),
+            lead: format!("You are about to change {name}:"),
+            facts,
+            action: format!("/settings/tokens/{id}/confirm"),
+            go: "Save changes".into(),
+            stay: "Cancel".into(),
+            ..ConfirmPage::default()
+        }
+    }
+
+    pub fn regenerate(shell: Shell, name: &str, id: &str, facts: Vec<Fact>) -> ConfirmPage {
+        ConfirmPage {
+            shell,
+            title: "Confirm with your password".into(),
+            lead: format!("You are about to make a new value for {name}:"),
+            facts,
+            action: format!("/settings/tokens/{id}/regenerate/confirm"),
+            go: "Regenerate value".into(),
+            stay: "Cancel".into(),
+            stay_href: format!("/settings/tokens/{id}#regenerate"),
+            ..ConfirmPage::default()
+        }
+    }
+
+    pub fn end_grace(shell: Shell, name: &str, id: &str, facts: Vec<Fact>) -> ConfirmPage {
+        ConfirmPage {
+            shell,
+            title: "End the grace period now?".into(),
             lead: format!(
-                "Requests that use {} fail at once with error 401. This cannot be undone.",
-                if n == 1 { "it" } else { "them" }
+                "Requests that use the old value of {name} fail at once with error 401. The current value goes on."
             ),
             facts,
-            action: "/settings/tokens/remove".into(),
-            ids,
-            go: format!("Remove {}", counted(n, "token", "tokens")),
+            action: format!("/settings/tokens/{id}/end-grace/confirm"),
+            go: "Stop the old value".into(),
             danger: true,
+            stay: "Keep both".into(),
+            stay_href: format!("/settings/tokens/{id}#regenerate"),
+            ..ConfirmPage::default()
+        }
+    }
+
+    /// One fact a token: its name; its status and last use; the warning where it was used within the hour. `lead` says what
+    /// happens to requests; `back` is the list that the tokens were chosen in.
+    pub fn of_tokens(shell: Shell, what: &BulkWords, n: usize, facts: Vec<Fact>, back: String) -> ConfirmPage {
+        let tokens = counted(n, "token", "tokens");
+        let pronoun = if n == 1 { "it" } else { "them" };
+        ConfirmPage {
+            shell,
+            title: format!("{} {tokens}?", what.verb),
+            lead: what.lead.replace("{}", pronoun),
+            facts,
+            action: what.action.clone(),
+            go: format!("{} {tokens}", what.verb),
+            danger: what.danger,
             stay: if n == 1 { "Keep token" } else { "Keep tokens" }.into(),
-            stay_href: "/settings/tokens".into(),
+            stay_href: back,
             ..ConfirmPage::default()
         }
     }

@@ -24,7 +24,7 @@ pub struct Frame {
     theme: Theme,
     /// Path and query of this request.
     address: String,
-    /// htmx asks for a part of a page.
+    /// htmx asks for a part of a page; going back in the history it wants the whole.
     pub is_htmx: bool,
     holder: String,
     /// A visitor's new cookie, to be set with the answer.
@@ -63,7 +63,8 @@ impl Frame {
                 true => request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
                 false => "/".to_owned(),
             },
-            is_htmx: request.headers().contains_key("hx-request"),
+            is_htmx: request.headers().contains_key("hx-request")
+                && !request.headers().contains_key("hx-history-restore-request"),
             holder,
             new_visitor,
             flash: cookie(FLASH_COOKIE)

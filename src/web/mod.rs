@@ -44,12 +44,18 @@ pub fn methods_of(path: &str) -> Vec<&'static str> {
         loop {
             match (of.next(), given.next()) {
                 (None, None) => return true,
-                (Some(of), Some(given)) if of == given || (of.starts_with('{') && !given.is_empty()) => {}
+                (Some(of), Some(given)) if of == given || stands_for(of, given) => {}
                 _ => return false,
             }
         }
     };
     ROUTES.iter().filter(|row| fits(row.path)).map(|row| row.method).collect()
+}
+
+/// Whether a segment of a pattern is a parameter that such text may be. Ids are told from the words beside them.
+fn stands_for(of: &str, given: &str) -> bool {
+    let is_id = || given.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    of.starts_with('{') && !given.is_empty() && (!of.starts_with("{id:") || is_id())
 }
 
 /// A route whose handler has the guard of its row as first argument; another handler does not compile.
@@ -117,13 +123,23 @@ routes! {
     POST "/theme"                             Visitor       => session::theme;
 
     GET  "/settings/tokens"                   SignedIn      => tokens::list::show;
+    POST "/settings/tokens/find"              SignedIn      => tokens::list::find;
     POST "/settings/tokens/action"            SignedIn      => tokens::list::act;
-    POST "/settings/tokens/remove"            SignedIn      => tokens::list::remove;
+    POST "/settings/tokens/disable"           SignedIn      => tokens::bulk::disable;
+    POST "/settings/tokens/enable"            SignedIn      => tokens::bulk::enable;
+    POST "/settings/tokens/remove"            SignedIn      => tokens::bulk::remove;
     GET  "/settings/tokens/new"               SignedIn      => tokens::generate::form;
     POST "/settings/tokens/new"               SignedIn      => tokens::generate::review;
     POST "/settings/tokens/new/confirm"       SignedIn      => tokens::generate::confirm;
-    GET  "/settings/tokens/expiry"            SignedIn      => tokens::generate::expiry;
-    POST "/settings/tokens/value.txt"         SignedIn      => tokens::generate::download;
+    GET  "/settings/tokens/expiry"            SignedIn      => tokens::expiry;
+    POST "/settings/tokens/value.txt"         SignedIn      => tokens::reveal::download;
+    GET  "/settings/tokens/{id:[0-9a-f-]+}"              SignedIn      => tokens::edit::form;
+    POST "/settings/tokens/{id:[0-9a-f-]+}"              SignedIn      => tokens::edit::review;
+    POST "/settings/tokens/{id:[0-9a-f-]+}/confirm"      SignedIn      => tokens::edit::confirm;
+    POST "/settings/tokens/{id:[0-9a-f-]+}/regenerate"   SignedIn      => tokens::regenerate::review;
+    POST "/settings/tokens/{id:[0-9a-f-]+}/regenerate/confirm" SignedIn => tokens::regenerate::confirm;
+    POST "/settings/tokens/{id:[0-9a-f-]+}/end-grace"    SignedIn      => tokens::regenerate::review_end;
+    POST "/settings/tokens/{id:[0-9a-f-]+}/end-grace/confirm" SignedIn => tokens::regenerate::confirm_end;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

@@ -268,6 +268,10 @@ impl Paging {
         !self.newer.is_empty() || !self.older.is_empty()
     }
 
+    pub fn all(&self) -> String {
+        number(self.total)
+    }
+
     pub fn summary(&self) -> String {
         format!("{} to {} of {}", number(self.first), number(self.last), number(self.total))
     }

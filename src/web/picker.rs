@@ -45,6 +45,8 @@ pub fn ranges(places: impl IntoIterator<Item = usize>) -> String {
 #[derive(Clone, Default)]
 pub struct Picker {
     pub apis: Vec<PickerApi>,
+    /// `*`, where the token has it.
+    pub wildcard: Option<Wildcard>,
     /// The filter as posted by `do=filter`: methods that do not match are on the page but hidden, so that they stay ticked.
     pub q: String,
     pub only: bool,
@@ -53,9 +55,20 @@ pub struct Picker {
     pub delete: bool,
 }
 
+/// A wildcard that a token has, as a row of its own: "Everything in zones, and whatever is added to it later".
+#[derive(Clone, Default)]
+pub struct Wildcard {
+    /// Value of its `m` box.
+    pub scope: String,
+    /// What it is everything of.
+    pub of: String,
+}
+
 #[derive(Clone, Default)]
 pub struct PickerApi {
     pub title: String,
+    /// `API/*`, where the token has it.
+    pub wildcard: Option<Wildcard>,
     pub services: Vec<PickerService>,
 }
 
@@ -69,6 +82,10 @@ pub struct PickerService {
     /// The service box itself was ticked and posted; not merely all of its methods.
     pub checked: bool,
     pub open: bool,
+    /// Neither the API nor the service is there any more: only to be seen.
+    pub gone: bool,
+    /// `SERVICE:*`, where the token has it.
+    pub wildcard: Option<Wildcard>,
     pub methods: Vec<PickerMethod>,
 }
 
@@ -86,8 +103,10 @@ pub struct PickerMethod {
     pub checked: bool,
     /// Does not match the posted filter.
     pub hidden: bool,
-    /// The owner has lost this right: shown struck through, cannot be kept.
-    pub lost: bool,
+    /// A wildcard carries it along: ticked, and to be changed only with the wildcard.
+    pub implied: bool,
+    /// Why it cannot be kept, or empty: such a row is struck through.
+    pub lost: &'static str,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -129,8 +148,9 @@ impl PickerApi {
 }
 
 impl Picker {
+    /// Those that there are, without lost ones.
     pub fn methods(&self) -> impl Iterator<Item = &PickerMethod> {
-        self.services().flat_map(|service| &service.methods)
+        self.services().flat_map(|service| &service.methods).filter(|method| method.lost.is_empty())
     }
 
     fn services(&self) -> impl Iterator<Item = &PickerService> {
@@ -187,7 +207,7 @@ mod tests {
     fn picker(kinds: &[(Kind, bool)]) -> Picker {
         let methods = kinds.iter().map(|&(kind, checked)| PickerMethod { kind, checked, ..PickerMethod::default() });
         let service = PickerService { methods: methods.collect(), ..PickerService::default() };
-        Picker { apis: vec![PickerApi { title: String::new(), services: vec![service] }], ..Picker::default() }
+        Picker { apis: vec![PickerApi { services: vec![service], ..PickerApi::default() }], ..Picker::default() }
     }
 
     #[test]

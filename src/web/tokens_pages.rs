@@ -15,6 +15,11 @@ pub struct TokenList {
     pub sort: String,
     /// Query of this view with its `?`, or empty: the toolbar posts to it, so that Refresh comes back to the same rows.
     pub query: String,
+    /// How the list is sorted where no column says it, and the other way around.
+    pub order: String,
+    pub turn: Choice,
+    /// All rows that match were chosen, not only those of this page.
+    pub all: bool,
     /// The sortable columns Name, Expires, Last used.
     pub by_name: Column,
     pub by_expiry: Column,
@@ -82,8 +87,6 @@ pub struct TokenRow {
     /// For example "until 25 Nov, 09:00".
     pub status_note: String,
     pub checked: bool,
-    /// Just changed: the row stands out.
-    pub fresh: bool,
 }
 
 /// A moment in two lines. `iso` is for machines, or empty.
@@ -191,6 +194,17 @@ pub struct TokenFormPage {
     pub title: String,
     /// One sentence under the title, or empty.
     pub intro: String,
+    /// Of an edited token: its current value's first characters.
+    pub starts_with: String,
+    /// Of an edited token, or empty.
+    pub id: String,
+    /// The state that an edit was begun from, sent along.
+    pub seen: String,
+    /// Whether an edited token is enabled.
+    pub enabled: Option<bool>,
+    /// In place of the expiry's fields, where the token has expired.
+    pub expired: String,
+    pub regenerate: Option<Regenerate>,
     /// Address that the form posts to, and where Cancel leads.
     pub action: String,
     pub cancel: String,
@@ -218,10 +232,51 @@ impl TokenFormPage {
     }
 }
 
-/// The answer to `GET /settings/tokens/expiry`: the same block of the same page.
+/// The answer to `GET /settings/tokens/expiry`: the same sentence as on the page.
 #[derive(Template, Clone, Default)]
-#[template(path = "tokens/form.html", block = "expiry")]
+#[template(source = r#"{% import "macros.html" as ui %}{{ ui::expiry(expiry) }}"#, ext = "html")]
 pub struct ExpiryFragment {
+    pub expiry: Expiry,
+}
+
+/// The part of a token's page that makes a new value. Its controls belong to a form of its own, `regen`.
+#[derive(Clone, Default)]
+pub struct Regenerate {
+    /// Of the token.
+    pub address: String,
+    /// Where there was more than one: each that lives.
+    pub values: Vec<ValueRow>,
+    pub in_grace: bool,
+    pub choices: Vec<GraceChoice>,
+    /// For the `datetime-local` field of the choice `custom`, in the person's zone.
+    pub custom: String,
+    pub custom_min: String,
+    pub custom_max: String,
+    /// Of an expired token, which needs a new one.
+    pub expiry: Option<RenewedExpiry>,
+}
+
+#[derive(Clone, Default)]
+pub struct ValueRow {
+    pub name: &'static str,
+    pub starts_with: String,
+    pub until: String,
+    pub used: String,
+}
+
+#[derive(Clone, Default)]
+pub struct GraceChoice {
+    pub value: &'static str,
+    pub title: &'static str,
+    pub note: String,
+    pub checked: bool,
+}
+
+#[derive(Clone, Default)]
+pub struct RenewedExpiry {
+    pub lifetimes: Vec<Choice>,
+    pub min: String,
+    pub max: String,
     pub expiry: Expiry,
 }
 
@@ -258,6 +313,8 @@ pub struct RevealPage {
     /// A request that the token may make, or an empty address.
     pub try_method: String,
     pub try_url: String,
+    /// Where one goes on: the list, with the token's row marked.
+    pub href: String,
     pub facts: Vec<Fact>,
 }
 
@@ -300,6 +357,7 @@ mod tests {
             file: String::new(),
             try_method: "DELETE".into(),
             try_url: "https://a.example/'; rm x'".into(),
+            href: String::new(),
             facts: Vec::new(),
         };
         assert_eq!(page.quoted_url(), r"https://a.example/'\''; rm x'\''");

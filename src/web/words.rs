@@ -1,12 +1,19 @@
 //! How the core's nouns are worded on pages: access, expiry, last use, statuses, field labels.
 
-use super::page::{FieldError, FieldErrors, Tone, counted};
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::page::{Fact, FieldError, FieldErrors, Tone, counted, number};
 use super::picker::Kind;
+use super::session::SignedIn;
 use super::tokens_pages::{self as pages, When};
 use crate::account::Account;
 use crate::actor::wording;
+use crate::audit::Event;
 use crate::catalogue::{Catalogue, Method};
 use crate::error::Problem;
+use crate::token::Token;
 use crate::token::list::{Listed, Used};
 use crate::types::{Lines, MethodKind, Role, Stamp, Status};
 use crate::when::{self, DateStyle, Zone};
@@ -30,6 +37,20 @@ impl Reading {
 
     pub fn moment(&self, at: Stamp) -> String {
         when::moment(at.utc(), self.now.utc(), self.zone, self.dates)
+    }
+
+    /// `Mon 23 Nov, 10:40`, for an end that is near.
+    pub fn weekday_moment(&self, at: Stamp) -> String {
+        when::moment_with_weekday(at.utc(), self.now.utc(), self.zone, self.dates)
+    }
+
+    /// `20 Feb 2027 (in 90 days)`
+    pub fn due(&self, end: Stamp) -> String {
+        when::due(end.utc(), self.now.utc(), self.zone, self.dates)
+    }
+
+    pub fn is_past(&self, end: Option<Stamp>) -> bool {
+        end.is_some_and(|end| end <= self.now)
     }
 
     pub fn ago(&self, at: Stamp) -> String {
@@ -56,6 +77,9 @@ fn label(field: &str) -> &'static str {
         "description" => "Description",
         "expires_at" | "lifetime" => "Expires at",
         "m" | "set" => "Access",
+        "grace" => "Old value",
+        "previous_expires_at" => "Old value until",
+        "enabled" => "Enabled",
         "allow" => "Only these resources",
         "ip_allow" => "Only from these addresses",
         "rate_per_minute" => "Requests per minute",
@@ -96,6 +120,155 @@ pub fn access_summary(catalogue: &Catalogue, scopes: &Lines) -> String {
         (_, _, n) => format!("{n} of them can delete"),
     };
     format!("{}, {kinds}", counted(methods.len(), "method", "methods"))
+}
+
+/// As many as a sentence bears, then how many more there are.
+pub fn list(texts: impl IntoIterator<Item = String>) -> String {
+    const MOST: usize = 12;
+    let texts: Vec<String> = texts.into_iter().collect();
+    match texts.len() {
+        n if n > MOST + 1 => {
+            format!("{} and {} more", texts.get(..MOST).unwrap_or_default().join(", "), number(n - MOST))
+        }
+        _ => texts.join(", "),
+    }
+}
+
+/// What to think about before a token has these rights for this long.
+pub fn risks(scopes: &Lines, expires_at: Option<Stamp>) -> Vec<String> {
+    let mut risks = Vec::new();
+    if scopes.iter().any(|scope| scope == "*" || scope.ends_with("/*")) {
+        let text =
+            "This token can do everything you can, including delete. Choose only the methods you need if you can.";
+        risks.push(text.into());
+    }
+    if expires_at.is_none() {
+        let text = "This token will work until somebody removes it. Choose a date unless nobody can rotate it.";
+        risks.push(text.into());
+    }
+    risks
+}
+
+/// What an edit changes, a fact for each field, from the two halves of a `token::edit::Difference`.
+pub fn changes(
+    catalogue: &Catalogue,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    reading: &Reading,
+) -> Vec<Fact> {
+    let lines = |value: &Value| -> Lines { serde_json::from_value(value.clone()).unwrap_or_default() };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let moment = |value: &Value| match serde_json::from_value::<Stamp>(value.clone()) {
+        Ok(end) => reading.date(end),
+        Err(_) => "never".to_owned(),
+    };
+    let from_to = |was: String, is: String| match (was.is_empty(), is.is_empty()) {
+        (true, _) => is,
+        (_, true) => format!("none any more, was {was}"),
+        _ => format!("{is}, was {was}"),
+    };
+    let mut facts = Vec::new();
+    for (field, is) in after {
+        let was = before.get(field).unwrap_or(&Value::Null);
+        let fact = match field.as_str() {
+            "name" => Fact::new("Name", from_to(text(was), text(is))),
+            "description" => Fact::new("Description", from_to(text(was), text(is))),
+            "expires_at" => Fact::new("Expires", from_to(moment(was), moment(is))),
+            "scopes" => Fact::new("Methods", difference(&lines(was), &lines(is), |scope| catalogue.show(scope))),
+            "access_set" => {
+                Fact::new("Access", from_to(access(catalogue, was.as_str()), access(catalogue, is.as_str())))
+            }
+            "allow" if lines(is).is_empty() => Fact::new("Resources", "every resource of its methods from now on"),
+            "allow" => Fact::new("Resources", difference(&lines(was), &lines(is), |entry| catalogue.show(entry))),
+            "ip_allow" if lines(is).is_empty() => Fact::new("Addresses", "from anywhere from now on"),
+            "ip_allow" => Fact::new("Addresses", difference(&lines(was), &lines(is), str::to_owned)),
+            "rate_per_minute" if is.is_null() => Fact::new("Requests", "no limit from now on"),
+            "rate_per_minute" => Fact::new("Requests", format!("at most {is} per minute")),
+            "enabled" if is.as_bool() == Some(true) => Fact::new("Enabled", "yes, calls pass again"),
+            "enabled" => Fact::new("Enabled", "no, calls are refused"),
+            other => Fact::new(other, from_to(text(was), text(is))),
+        };
+        facts.push(fact);
+    }
+    facts
+}
+
+/// "adds a, b; takes away c".
+fn difference(was: &Lines, is: &Lines, show: impl Fn(&str) -> String) -> String {
+    let (was, is): (BTreeSet<&str>, BTreeSet<&str>) = (was.iter().collect(), is.iter().collect());
+    let added: Vec<String> = is.difference(&was).map(|text| show(text)).collect();
+    let left: Vec<String> = was.difference(&is).map(|text| show(text)).collect();
+    let mut parts = Vec::new();
+    if !added.is_empty() {
+        parts.push(format!("adds {}", list(added)));
+    }
+    if !left.is_empty() {
+        parts.push(format!("takes away {}", list(left)));
+    }
+    parts.join("; ")
+}
+
+/// What a token may after an edit that it may not before, said out loud.
+pub fn widening(catalogue: &Catalogue, before: &Token, after: &Token, reading: &Reading) -> Vec<String> {
+    let mut widening = Vec::new();
+    let gained = catalogue.gained(&before.scopes, &after.scopes);
+    let deletes = gained.iter().filter(|(_, method)| method.kind == MethodKind::Delete).count();
+    if !gained.is_empty() {
+        let names = gained.iter().map(|(api, method)| catalogue.show(&format!("{}/{}", api.slug, method.short())));
+        let deletes = match deletes {
+            0 => String::new(),
+            n if n == gained.len() && n == 1 => ", which can delete".to_owned(),
+            n => format!(", {} of them can delete", number(n)),
+        };
+        widening.push(format!("Adds {}{deletes}: {}.", counted(gained.len(), "method", "methods"), list(names)));
+    }
+    let later =
+        after.scopes.iter().filter(|scope| scope.ends_with('*') && !before.scopes.iter().any(|had| had == *scope));
+    let later: Vec<String> = later.map(|scope| catalogue.show(scope)).collect();
+    if !later.is_empty() {
+        widening.push(format!("{} also takes in whatever is added to the API later.", list(later)));
+    }
+    if !before.allow.is_empty() && (after.allow.is_empty() || !covers(&before.allow, &after.allow)) {
+        widening.push("Reaches resources that it did not reach before.".into());
+    }
+    if !before.ip_allow.is_empty() && (after.ip_allow.is_empty() || !covers(&before.ip_allow, &after.ip_allow)) {
+        widening.push("Works from addresses that it did not work from before.".into());
+    }
+    match (before.expires_at, after.expires_at) {
+        (Some(was), Some(is)) if is > was => {
+            widening.push(format!("Works longer, until {}.", reading.due(is)));
+        }
+        _ => {}
+    }
+    widening
+}
+
+fn covers(before: &Lines, after: &Lines) -> bool {
+    after.iter().all(|entry| before.iter().any(|had| had == entry))
+}
+
+/// One event of a token as a sentence: "Maria Keller changed it 4 min ago: Name: b, was a."
+pub fn event(catalogue: &Catalogue, event: &Event, me: &SignedIn, reading: &Reading) -> String {
+    let who = match &event.actor_id {
+        Some(id) if me.actor.is(id) => "You",
+        _ => event.actor_name.as_str(),
+    };
+    let detail: Value = serde_json::from_str(&event.detail).unwrap_or_default();
+    let half = |name: &str| detail.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+    let done = match event.action.as_str() {
+        "token.edit" => {
+            let facts = changes(catalogue, &half("before"), &half("after"), reading);
+            let told: Vec<String> = facts.iter().map(|fact| format!("{}: {}", fact.term, fact.text)).collect();
+            return format!("{who} changed this token {}: {}.", reading.ago(event.at), told.join("; "));
+        }
+        "token.disable" => "disabled this token",
+        "token.enable" => "enabled this token",
+        "token.regenerate" => "regenerated its value",
+        "token.end_grace" => "ended the grace period of its old value",
+        "token.widen" => return String::new(),
+        _ => "changed this token",
+    };
+    format!("{who} {done} {}.", reading.ago(event.at))
 }
 
 pub fn expires(end: Option<Stamp>, status: Status, reading: &Reading) -> When {

@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod apis;
+mod bulk;
 mod command_line;
+mod edit;
 mod forms;
 mod nginx;
 mod people;
 mod race;
+mod regenerate;
 mod routes;
 mod rules;
 mod schema;

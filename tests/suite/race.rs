@@ -29,6 +29,7 @@ fn a_token_that_another_process_generates_while_this_one_follows_is_alive_here()
             allow: Default::default(),
             ip_allow: Default::default(),
             rate_per_minute: None,
+            enabled: true,
         };
         let values = (0..400)
             .map(|n| {

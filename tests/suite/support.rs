@@ -365,14 +365,55 @@ impl Person<'_> {
     }
 
     pub fn remove(&self, name: &str) {
-        let form = self
-            .get("/settings/tokens")
-            .form("/settings/tokens/action")
-            .and("do", "remove")
-            .and("id", &self.id_of(name));
-        let page = self.post("/settings/tokens/action", &form);
-        let answer = self.confirm(&page, "/settings/tokens/remove");
+        self.press("remove", &[name]);
+    }
+
+    /// Presses a button of the toolbar for these tokens and confirms it.
+    pub fn press(&self, verb: &str, names: &[&str]) {
+        let page = self.ask_for(verb, names);
+        let answer = self.confirm(&page, &format!("/settings/tokens/{verb}"));
         assert_eq!(answer.status, 303, "{}", answer.text());
+    }
+
+    /// Presses a button of the toolbar for these tokens.
+    pub fn ask_for(&self, verb: &str, names: &[&str]) -> Answer {
+        let form = self.get("/settings/tokens").form("/settings/tokens/action").and("do", verb);
+        let form = names.iter().fold(form, |form, name| form.and("id", &self.id_of(name)));
+        self.post("/settings/tokens/action", &form)
+    }
+
+    /// The address of a token's own page.
+    pub fn page_of(&self, name: &str) -> String {
+        format!("/settings/tokens/{}", self.id_of(name))
+    }
+
+    /// The edit form of a token as its page has it.
+    pub fn edit_form(&self, name: &str) -> Form {
+        let address = self.page_of(name);
+        self.get(&address).form(&address)
+    }
+
+    /// Edits a token and confirms it.
+    pub fn edit(&self, name: &str, change: impl FnOnce(Form) -> Form) {
+        let address = self.page_of(name);
+        let page = self.post(&address, &change(self.edit_form(name)));
+        let answer = self.confirm(&page, &format!("{address}/confirm"));
+        assert_eq!(answer.status, 303, "{}", answer.text());
+    }
+
+    /// Asks for a new value; the answer is the confirm page, or the form again.
+    pub fn ask_to_regenerate(&self, name: &str, fields: &[(&str, &str)]) -> Answer {
+        let action = format!("{}/regenerate", self.page_of(name));
+        let form = self.get(&self.page_of(name)).form(&action).with(fields);
+        self.post(&action, &form)
+    }
+
+    /// Regenerates a token; the answer is its new value.
+    pub fn regenerate(&self, name: &str, grace: &str) -> String {
+        let page = self.ask_to_regenerate(name, &[("grace", grace)]);
+        let revealed = self.confirm(&page, &format!("{}/regenerate/confirm", self.page_of(name)));
+        assert_eq!(revealed.status, 200, "{}", revealed.text());
+        revealed.attribute("#value", "value")
     }
 }
 
@@ -438,7 +479,12 @@ impl Answer {
         let form = forms.iter().find(|form| form.attr("action").unwrap_or_default().split('?').next() == Some(action));
         let form = form.unwrap_or_else(|| panic!("no form for {action} in {}", self.text()));
         let mut fields = Vec::new();
-        for input in form.select(&selector("input[name], textarea[name], select[name]")) {
+        let of_form = |input: &scraper::ElementRef<'_>| match input.attr("form") {
+            Some(id) => form.attr("id") == Some(id),
+            None => input.ancestors().any(|above| above.id() == form.id()),
+        };
+        let inputs = selector("input[name], textarea[name], select[name]");
+        for input in html.select(&inputs).filter(of_form) {
             let name = input.attr("name").unwrap().to_owned();
             let value = match input.value().name() {
                 "textarea" => input.text().collect(),
@@ -454,7 +500,9 @@ impl Answer {
                 _ if matches!(input.attr("type"), Some("checkbox" | "radio")) && input.attr("checked").is_none() => {
                     continue;
                 }
-                _ if matches!(input.attr("type"), Some("file" | "submit")) => continue,
+                _ if matches!(input.attr("type"), Some("file" | "submit")) || input.attr("disabled").is_some() => {
+                    continue;
+                }
                 _ => input.attr("value").unwrap_or_default().to_owned(),
             };
             fields.push((name, value));

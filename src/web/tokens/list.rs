@@ -1,34 +1,82 @@
-//! The list of one's tokens, what its toolbar does, and removing.
+//! The list of one's tokens, its search, and what its toolbar does.
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::bulk::{self, Verb};
+use super::form::About;
 use crate::actor::Deed;
 use crate::app::App;
-use crate::confirm::Action;
-use crate::error::{Error, Replay, Result};
-use crate::token::list::{Ask, Listed, PAGE, Page, Sort, SortBy, Tab, dress, page};
-use crate::token::{self};
+use crate::error::{Error, Result};
+use crate::secret::Digest;
+use crate::token::list::{Ask, Listed, PAGE, Page, Sort, SortBy, Tab, matching, page};
+use crate::token::{self, MOST_AT_ONCE};
 use crate::types::TokenId;
-use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
-use crate::web::confirm_pages::ConfirmPage;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
-use crate::web::page::{self as parts, Fact, Note, Paging, counted};
+use crate::web::page::{self as parts, Choice, Note, Paging, counted};
 use crate::web::session::SignedIn;
 use crate::web::tokens_pages::{Column, Order, TokenList, TokenRow, Tools};
 use crate::web::words::{self, Reading};
 
 pub const ADDRESS: &str = "/settings/tokens";
-/// How many rows one removal may name.
-const MOST_AT_ONCE: usize = 10_000;
 
 pub async fn show(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    let view = View::read(request.query_string());
+    let mut view = View::read(request.query_string());
+    if let Some(digest) = Digest::of_value(view.q.trim(), &app.prefix) {
+        // A value in the address: out of it before anything is shown.
+        let note = found_by_value(&me, &app, digest, &mut view).await?;
+        return Ok(frame.go_on(&view.address(), &note));
+    }
     let page = render(&me, &frame, &app, &view, None, &[]).await?;
-    frame.page(StatusCode::OK, &page)
+    match frame.is_htmx {
+        true => frame.part(StatusCode::OK, &page.as_content()),
+        false => frame.page(StatusCode::OK, &page),
+    }
+}
+
+/// The search box. It posts, so that a pasted value is in no address, history or log: such a one is found by its digest.
+pub async fn find(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
+    let mut view = View::posted(&form);
+    let note = match Digest::of_value(form.text("q").trim(), &app.prefix) {
+        Some(digest) => found_by_value(&me, &app, digest, &mut view).await?,
+        None => String::new(),
+    };
+    Ok(frame.go_on(&view.address(), &note))
+}
+
+/// Turns the view to the token of a pasted value, and says what the value is.
+async fn found_by_value(me: &SignedIn, app: &Arc<App>, digest: Digest, view: &mut View) -> Result<String> {
+    let actor = me.actor.clone();
+    let found = app.read(move |conn| token::by_value(conn, &actor, digest)).await?;
+    let reading = Reading::of(&me.account, app.now());
+    *view = View::read("");
+    let Some((token, value)) = found else {
+        return Ok("No token of yours has or had the value that you pasted.".into());
+    };
+    if let Some(at) = token.removed_at {
+        let name = &token.name;
+        return Ok(format!("The pasted value was that of {name}, which was removed {}. It is dead.", reading.ago(at)));
+    }
+    view.q = value.starts_with;
+    Ok(match value.ends_at {
+        None => format!(
+            "The pasted value is that of {}. If it leaked, regenerate the token and stop the old value.",
+            token.name
+        ),
+        Some(end) if reading.is_past(Some(end)) => {
+            format!("The pasted value is a former one of {}. It stopped {}.", token.name, reading.ago(end))
+        }
+        Some(end) => {
+            let until = reading.moment(end);
+            format!(
+                "The pasted value is the old one of {}. It works until {until} unless you end its grace period.",
+                token.name
+            )
+        }
+    })
 }
 
 /// The toolbar: `do` says which button.
@@ -40,95 +88,45 @@ pub async fn act(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let view = View::read(request.query_string());
-    let ids: Vec<&str> = form.every("id").collect();
-    match form.text("do") {
-        "generate" => Ok(frame.go_on("/settings/tokens/new", "")),
-        "refresh" => Ok(frame.go_on(&view.address(), "")),
-        "remove" if ids.is_empty() => {
-            let note = Note::bad("Select at least one token to remove.");
-            let page = render(&me, &frame, &app, &view, Some(note), &ids).await?;
-            frame.form_again(&page, &page.as_content())
-        }
-        "remove" => propose_removal(&me, &frame, &app, &ids).await,
-        _ => Err(Error::invalid("do", "This button does not exist.")),
-    }
-}
-
-async fn propose_removal(me: &SignedIn, frame: &Frame, app: &Arc<App>, ids: &[&str]) -> Result<HttpResponse> {
-    let mut ids: Vec<TokenId> = ids.iter().map(|id| TokenId::from(*id)).collect();
-    ids.sort();
-    ids.dedup();
-    if ids.len() > MOST_AT_ONCE {
-        return Err(Error::invalid("id", "Remove up to 10,000 tokens at once."));
-    }
-    let page = removal_page(me, frame, app, ids.clone()).await?;
-    let key = propose(app, me, Action::RemoveTokens, ids).await?;
-    ask(frame, me, page, &key)
-}
-
-/// Each token with its status and last use, and a warning where something still depends on it.
-async fn removal_page(me: &SignedIn, frame: &Frame, app: &Arc<App>, ids: Vec<TokenId>) -> Result<ConfirmPage> {
-    let (actor, now, notice) = (me.actor.clone(), app.now(), app.policy.notice());
-    let wanted = ids.clone();
-    let listed: Vec<Listed> = app
-        .read(move |conn| {
-            let mut tokens = Vec::new();
-            for id in &wanted {
-                let token = token::visible(conn, &actor, id)?;
-                if token.removed_at.is_some() {
-                    return Err(Error::Missing);
+    let ticked: Vec<&str> = form.every("id").collect();
+    let refuse = async |sentence: String| {
+        let page = render(&me, &frame, &app, &view, Some(Note::bad(sentence)), &ticked).await?;
+        frame.form_again(&page, &page.as_content())
+    };
+    let verb = match form.text("do") {
+        "generate" => return Ok(frame.go_on("/settings/tokens/new", "")),
+        "refresh" => return Ok(frame.go_on(&view.address(), "")),
+        one @ ("edit" | "copy") => {
+            return match (ticked.as_slice(), form.has("all")) {
+                ([id], false) => {
+                    let token = About::token(&app, &me, id).await?.token.ok_or(Error::Missing)?.token;
+                    Ok(match one {
+                        "edit" => frame.go_on(&format!("{ADDRESS}/{}", token.id), ""),
+                        _ => frame.go_on(&format!("{ADDRESS}/new?from={}", token.id), ""),
+                    })
                 }
-                tokens.push(token);
-            }
-            dress(conn, tokens, now, notice)
-        })
-        .await?;
-    let reading = Reading::of(&me.account, now);
-    let facts = listed.iter().map(|listed| {
-        let fact = Fact::new(&listed.token.name, words::standing(listed, &reading));
-        let recent = listed.used.as_ref().filter(|used| now < used.at.plus(chrono::TimeDelta::hours(1)));
-        match recent {
-            Some(used) => {
-                let from = if used.ip.is_empty() { String::new() } else { format!(" from {}", used.ip) };
-                fact.warned(format!("Used {}{from}. Something still depends on it.", reading.ago(used.at)))
-            }
-            None => fact,
-        }
-    });
-    let facts = facts.collect();
-    let shell = frame.shell("Remove tokens", ADDRESS, Some(me))?;
-    Ok(ConfirmPage::remove_tokens(shell, ids.iter().map(ToString::to_string).collect(), facts))
-}
-
-pub async fn remove(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
-    let outcome =
-        settle(&app, &me, &form, Action::RemoveTokens, |tx, actor, ids: Vec<TokenId>| token::remove(tx, actor, &ids));
-    match outcome.await {
-        Ok(Outcome::Done(names)) => {
-            let note = match names.as_slice() {
-                [one] => format!("Removed the token {one}."),
-                many => format!("Removed {}.", counted(many.len(), "token", "tokens")),
+                _ => refuse(format!("Select one token to {one}.")).await,
             };
-            Ok(frame.go_on(ADDRESS, &note))
         }
-        Ok(Outcome::Again { payload, error }) => {
-            let page = removal_page(&me, &frame, &app, payload).await?;
-            ask_again(&frame, &me, page, &form, &error)
+        other => Verb::parse(other).ok_or_else(|| Error::invalid("do", "This button does not exist."))?,
+    };
+    let chosen = match form.has("all") {
+        // The filter, not the rows of this page: what it finds now is what will be confirmed.
+        true => {
+            let (wish, now, notice) = (view.ask(&me), app.now(), app.policy.notice());
+            app.read(move |conn| matching(conn, &wish, now, notice)).await?
         }
-        Ok(Outcome::Back(_)) => Ok(frame.go_on(ADDRESS, "")),
-        Err(Error::Replayed(why)) => Ok(frame.go_on(
-            ADDRESS,
-            match why {
-                Replay::Used => "That removal was already confirmed. Look at the list: nothing was done again.",
-                Replay::TooOld => "Nothing was removed: the confirmation is too old. Select the tokens again.",
-            },
-        )),
-        Err(other) => Err(other),
+        false => ticked.iter().map(|id| TokenId::from(*id)).collect(),
+    };
+    match chosen.len() {
+        0 => refuse(format!("Select at least one token to {}.", verb.word())).await,
+        n if n > MOST_AT_ONCE => refuse(format!("Select up to 10,000 tokens to {} at once.", verb.word())).await,
+        _ => bulk::review(&me, &frame, &app, verb, chosen, &view).await,
     }
 }
 
 /// What the address says of the view.
-struct View {
+pub struct View {
     tab: Tab,
     q: String,
     sort: Sort,
@@ -136,8 +134,11 @@ struct View {
 }
 
 impl View {
-    fn read(query: &str) -> View {
-        let query = Posted::from_query(query);
+    pub fn read(query: &str) -> View {
+        View::posted(&Posted::from_query(query))
+    }
+
+    fn posted(query: &Posted) -> View {
         View {
             tab: Tab::parse(query.text("status")),
             q: query.text("q").chars().filter(|c| !c.is_control()).take(200).collect(),
@@ -146,12 +147,12 @@ impl View {
         }
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("{ADDRESS}{}", self.query())
     }
 
     /// `?status=…`, or nothing: only what is not usual.
-    fn query(&self) -> String {
+    pub fn query(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let sort = if self.sort == Sort::USUAL { String::new() } else { self.sort.text() };
         for (name, value) in [("status", self.tab.word()), ("q", &self.q), ("sort", &sort), ("after", &self.after)] {
@@ -161,6 +162,28 @@ impl View {
         }
         let query = query.finish();
         if query.is_empty() { query } else { format!("?{query}") }
+    }
+
+    fn ask(&self, me: &SignedIn) -> Ask {
+        Ask {
+            owner: me.account.id.clone(),
+            tab: self.tab,
+            q: self.q.clone(),
+            sort: self.sort,
+            after: Some(self.after.as_str()).filter(|after| !after.is_empty()).map(TokenId::from),
+        }
+    }
+
+    /// How the list is sorted, in words, and the other way around: by age where no column says it.
+    fn order(&self) -> (String, Choice) {
+        let (newest, oldest) = (Sort::USUAL, Sort { descending: false, ..Sort::USUAL });
+        let (text, other, label) = match self.sort {
+            sort if sort == newest => ("newest first", oldest, "Oldest first"),
+            sort if sort == oldest => ("oldest first", newest, "Newest first"),
+            _ => ("", newest, "Newest first"),
+        };
+        let turn = self.with(|view| view.sort = other).address();
+        (text.to_owned(), Choice { value: turn, label: label.to_owned(), selected: false })
     }
 
     fn with(&self, change: impl FnOnce(&mut View)) -> View {
@@ -190,23 +213,18 @@ async fn render(
     ticked: &[&str],
 ) -> Result<TokenList> {
     let (now, notice) = (app.now(), app.policy.notice());
-    let wish = Ask {
-        owner: me.account.id.clone(),
-        tab: view.tab,
-        q: view.q.clone(),
-        sort: view.sort,
-        after: Some(view.after.as_str()).filter(|after| !after.is_empty()).map(TokenId::from),
-    };
+    let wish = view.ask(me);
     let owner = me.account.id.clone();
     let (found, owned) =
         app.read(move |conn| Ok((page(conn, &wish, now, notice)?, token::count_of(conn, &owner)?))).await?;
     let catalogue = app.catalogue();
     let reading = Reading::of(&me.account, now);
     let may = me.actor.may(Deed::GenerateOwnTokens);
+    let (order, turn) = view.order();
     let row = |listed: &Listed| TokenRow {
         id: listed.token.id.to_string(),
         name: listed.token.name.clone(),
-        href: String::new(),
+        href: format!("{ADDRESS}/{}", listed.token.id),
         starts_with: listed.starts_with.clone(),
         description: listed.token.description.clone(),
         access: words::access(&catalogue, listed.token.access_set.as_deref()),
@@ -216,11 +234,13 @@ async fn render(
         status: words::status(listed.status),
         status_note: listed.grace_until.map(|end| format!("until {}", reading.moment(end))).unwrap_or_default(),
         checked: ticked.contains(&listed.token.id.as_str()),
-        fresh: false,
     };
     Ok(TokenList {
         shell: frame.shell("Access tokens", ADDRESS, Some(me))?,
-        tools: Tools { generate: may, remove: may, ..Tools::default() },
+        tools: Tools { generate: may, edit: true, copy: may, disable: may, enable: may, remove: may },
+        order,
+        turn,
+        all: false,
         tabs: tabs(view, &found),
         q: view.q.clone(),
         status: view.tab.word().to_owned(),

@@ -1,5 +1,12 @@
-//! The pages of access tokens.
+//! The pages of one's access tokens.
 
+pub mod bulk;
+pub mod edit;
+mod form;
 pub mod generate;
 pub mod list;
 mod picker;
+pub mod regenerate;
+pub mod reveal;
+
+pub use form::expiry;

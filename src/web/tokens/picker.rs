@@ -1,13 +1,14 @@
-//! The method picker of the generate form: from the catalogue and what is ticked to the rows of the page.
+//! The method picker of the token form: from the catalogue and what is ticked to the rows of the page.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::catalogue::set::AccessSet;
 use crate::catalogue::{Api, Catalogue, Method};
+use crate::scope::Scope;
 use crate::types::{Lines, Role};
 use crate::web::form::Posted;
 use crate::web::page::counted;
-use crate::web::picker::{Picker, PickerApi, PickerMethod, PickerService, SetCard, ranges};
+use crate::web::picker::{Picker, PickerApi, PickerMethod, PickerService, SetCard, Wildcard, ranges};
 use crate::web::words::kind;
 
 /// Above this many methods services start closed, except those with ticks.
@@ -16,25 +17,41 @@ const OPEN_UP_TO: usize = 150;
 /// More than any catalogue has: what a form may ask us to look up.
 const MOST_TICKS: usize = 25_000;
 
-/// What a form says is ticked: methods by their full scope, services by `API/SERVICE`.
+/// What is ticked: methods and wildcards by their full scope, services by `API/SERVICE`.
 #[derive(Clone, Default)]
 pub struct Ticks {
     methods: HashSet<String>,
     services: HashSet<String>,
+    wildcards: BTreeSet<String>,
+    /// What names nothing that is here: kept as it was typed, for the check to name it.
+    unknown: Vec<String>,
 }
 
 impl Ticks {
     pub fn posted(form: &Posted, catalogue: &Catalogue) -> Ticks {
-        Ticks {
-            methods: form.every("m").take(MOST_TICKS).filter_map(|typed| catalogue.resolve(typed).ok()).collect(),
-            services: form.every("service").take(MOST_TICKS).map(|typed| full_service(catalogue, typed)).collect(),
+        let mut ticks = Ticks::default();
+        for typed in form.every("m").take(MOST_TICKS).filter(|typed| !typed.trim().is_empty()) {
+            match catalogue.resolve(typed) {
+                Ok(full) => ticks.tick(full),
+                Err(_) => ticks.unknown.push(typed.to_owned()),
+            }
         }
+        ticks.services = form.every("service").take(MOST_TICKS).map(|typed| full_service(catalogue, typed)).collect();
+        ticks
     }
 
-    /// Every method that a list of scopes allows today.
+    /// Of the scopes that a token has. What the catalogue has no more is left out: it is shown as lost.
     pub fn of_scopes(scopes: &Lines, catalogue: &Catalogue) -> Ticks {
-        let of = |api: &Api| api.allowed_by(scopes).map(|m| format!("{}/{}", api.slug, m.short())).collect::<Vec<_>>();
-        Ticks { methods: catalogue.apis().iter().flat_map(|api| of(api)).collect(), services: HashSet::new() }
+        let mut ticks = Ticks::default();
+        scopes.iter().filter_map(|scope| catalogue.resolve(scope).ok()).for_each(|full| ticks.tick(full));
+        ticks
+    }
+
+    fn tick(&mut self, full: String) {
+        match Scope::parse(&full) {
+            Some(Scope::Method(..)) => self.methods.insert(full),
+            _ => self.wildcards.insert(full),
+        };
     }
 
     fn has(&self, api: &Api, method: &Method) -> bool {
@@ -42,10 +59,28 @@ impl Ticks {
             || self.services.contains(&format!("{}/{}", api.slug, method.service))
     }
 
-    /// The scopes of all that is ticked: a service stands for those methods that it has today and the role may use. What is
-    /// no service is kept as it was typed, for the check to name.
-    pub fn scopes(&self, form: &Posted, catalogue: &Catalogue, role: Role) -> Vec<String> {
-        let mut scopes: Vec<String> = form.every("m").take(MOST_TICKS).map(str::to_owned).collect();
+    /// Whether a wildcard carries the method along.
+    fn implies(&self, api: &Api, method: &Method) -> bool {
+        let of = Scope::Method(&api.slug, &method.service, &method.name);
+        self.wildcards.iter().filter_map(|text| Scope::parse(text)).any(|wildcard| wildcard.covers(&of))
+    }
+
+    /// Ticks one method more; the answer is its scope as people read it.
+    pub fn allow(&mut self, typed: &str, catalogue: &Catalogue) -> Result<String, String> {
+        let full = catalogue.resolve(typed)?;
+        let shown = catalogue.show(&full);
+        self.tick(full);
+        Ok(shown)
+    }
+
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// The scopes of all that is ticked: a service stands for those methods that it has today and the role may use.
+    pub fn scopes(&self, catalogue: &Catalogue, role: Role) -> Vec<String> {
+        let mut scopes: Vec<String> =
+            self.methods.iter().chain(&self.wildcards).chain(&self.unknown).cloned().collect();
         for service in &self.services {
             let known = catalogue.apis().iter().flat_map(|api| api.methods.iter().map(move |m| (api, m)));
             let of_service: Vec<_> =
@@ -110,20 +145,22 @@ fn offered(role: Role, method: &Method) -> bool {
     method.least_role <= role
 }
 
-pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter) -> Picker {
+/// `had` are the scopes of a token that is edited or copied: what of them is no longer to be had is shown struck through.
+pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter, had: &Lines) -> Picker {
     let total: usize = catalogue.apis().iter().flat_map(|api| &api.methods).filter(|m| offered(role, m)).count();
+    let mut lost = lost(catalogue, role, had);
     let apis = catalogue.apis().iter().map(|api| PickerApi {
         title: api.title.clone(),
+        wildcard: wildcard(catalogue, ticks, &format!("{}/*", api.slug), &api.title),
         services: api
             .services
             .iter()
             .filter_map(|service| {
-                let methods: Vec<PickerMethod> = api
-                    .methods_of(service)
-                    .iter()
-                    .filter(|m| offered(role, m))
+                let value = format!("{}/{}", api.slug, service.name);
+                let offered = api.methods_of(service).iter().filter(|m| offered(role, m));
+                let mut methods: Vec<PickerMethod> = offered
                     .map(|m| {
-                        let checked = ticks.has(api, m);
+                        let (named, implied) = (ticks.has(api, m), ticks.implies(api, m));
                         PickerMethod {
                             scope: catalogue.show(&format!("{}/{}", api.slug, m.short())),
                             name: m.name.clone(),
@@ -131,33 +168,88 @@ pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter)
                             path: m.path.clone(),
                             kind: kind(m.kind),
                             docs: m.docs_url.clone().unwrap_or_default(),
-                            checked,
-                            hidden: !filter.shows(&service.title, m, checked),
-                            lost: false,
+                            checked: named || implied,
+                            implied: implied && !named,
+                            hidden: !filter.shows(&service.title, m, named || implied),
+                            lost: "",
                         }
                     })
                     .collect();
-                let any_ticked = methods.iter().any(|m| m.checked);
+                methods.extend(lost.remove(&value).unwrap_or_default());
+                let any_ticked = methods.iter().any(|m| m.checked || !m.lost.is_empty());
                 let shown = methods.iter().any(|m| !m.hidden);
                 (!methods.is_empty()).then(|| PickerService {
-                    value: format!("{}/{}", api.slug, service.name),
+                    wildcard: wildcard(catalogue, ticks, &format!("{value}:*"), &service.title),
+                    checked: ticks.services.contains(&value),
+                    value,
                     title: service.title.clone(),
                     code: if service.name == service.title { String::new() } else { service.name.clone() },
-                    checked: ticks.services.contains(&format!("{}/{}", api.slug, service.name)),
+                    gone: false,
                     open: if filter.is_on() { shown } else { total <= OPEN_UP_TO || any_ticked },
                     methods,
                 })
             })
             .collect(),
     });
+    let mut apis: Vec<PickerApi> = apis.collect();
+    if !lost.is_empty() {
+        let gone = lost.into_iter().map(|(value, methods)| PickerService {
+            title: value.clone(),
+            value,
+            gone: true,
+            open: true,
+            methods,
+            ..PickerService::default()
+        });
+        apis.push(PickerApi { title: "No longer there".into(), services: gone.collect(), wildcard: None });
+    }
     Picker {
-        apis: apis.collect(),
+        apis,
+        wildcard: wildcard(catalogue, ticks, "*", "every API"),
         q: filter.q.clone(),
         only: filter.only,
         read: filter.kinds.iter().any(|kind| kind == "read"),
         write: filter.kinds.iter().any(|kind| kind == "write"),
         delete: filter.kinds.iter().any(|kind| kind == "delete"),
     }
+}
+
+/// Only a wildcard that is held is shown: a ticked service is its methods of today.
+fn wildcard(catalogue: &Catalogue, ticks: &Ticks, full: &str, of: &str) -> Option<Wildcard> {
+    ticks.wildcards.contains(full).then(|| Wildcard { scope: catalogue.show(full), of: of.to_owned() })
+}
+
+/// The scopes of a token that an account cannot have (any more).
+pub fn lost_names(catalogue: &Catalogue, role: Role, had: &Lines) -> Vec<String> {
+    lost(catalogue, role, had).into_values().flatten().map(|method| catalogue.show(&method.scope)).collect()
+}
+
+/// What a token's scopes name and its account cannot have (any more), by `API/SERVICE`.
+fn lost(catalogue: &Catalogue, role: Role, had: &Lines) -> BTreeMap<String, Vec<PickerMethod>> {
+    let mut lost: BTreeMap<String, Vec<PickerMethod>> = BTreeMap::new();
+    for text in had.iter() {
+        let (api, service, name) = match Scope::parse(text) {
+            Some(Scope::Method(api, service, name)) => (api, service, name),
+            Some(Scope::Service(api, service)) if catalogue.resolve(text).is_err() => (api, service, "*"),
+            Some(Scope::Api(api)) if catalogue.resolve(text).is_err() => (api, "*", "*"),
+            _ => continue,
+        };
+        let known = catalogue.api(api).and_then(|api| api.method(service, name));
+        let why = match known {
+            Some(method) if offered(role, method) => continue,
+            Some(_) => "You no longer have this right",
+            None => "The API no longer has this method",
+        };
+        let row = PickerMethod {
+            scope: text.to_owned(),
+            name: name.to_owned(),
+            kind: known.map(|method| kind(method.kind)).unwrap_or_default(),
+            lost: why,
+            ..PickerMethod::default()
+        };
+        lost.entry(format!("{api}/{service}")).or_default().push(row);
+    }
+    lost
 }
 
 /// The cards above the picker: those sets that the role may use. Members are places among the picker's methods.

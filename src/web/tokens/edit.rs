@@ -1,0 +1,248 @@
+//! The page of one token: editing, and beside it what regenerates its value.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::form::{About, Filled, Present, check, form_page};
+use super::list::ADDRESS;
+use super::regenerate::{self, Wished};
+use super::reveal::row_address;
+use crate::actor::Deed;
+use crate::app::App;
+use crate::audit;
+use crate::confirm::{self, Action};
+use crate::error::{Error, Problem, Replay, Result};
+use crate::token::edit::{self, Difference, Edit};
+use crate::types::Stamp;
+use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
+use crate::web::confirm_pages::ConfirmPage;
+use crate::web::form::Posted;
+use crate::web::frame::Frame;
+use crate::web::page::{Fact, Note};
+use crate::web::session::SignedIn;
+use crate::web::tokens_pages::TokenFormPage;
+use crate::web::words::{self, Reading};
+
+/// The token as it stands. `?allow=SCOPE` ticks one method more: where a refusal leads to.
+pub async fn form(
+    me: SignedIn,
+    frame: Frame,
+    app: web::Data<Arc<App>>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let about = About::token(&app, &me, &id).await?;
+    let mut filled = standing(&me, &app, present(&about)?);
+    let query = Posted::from_query(request.query_string());
+    let mut note = None;
+    if query.has("allow") {
+        note = Some(match filled.ticks.allow(query.text("allow"), &app.catalogue()) {
+            Ok(scope) => {
+                filled.set = "custom".into();
+                Note::plain(format!("{scope} is ticked below and not saved yet."))
+            }
+            Err(sentence) => Note::warn(sentence),
+        });
+    }
+    let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])? };
+    frame.page(StatusCode::OK, &page)
+}
+
+fn standing(me: &SignedIn, app: &App, present: &Present) -> Filled {
+    Filled::of(&present.token.settings(), &app.catalogue(), &Reading::of(&me.account, app.now()))
+}
+
+pub fn present(about: &About) -> Result<&Present> {
+    about.token.as_ref().ok_or(Error::Missing)
+}
+
+/// The filled form comes: the confirmation, or the form again with what is wrong, or with what somebody else changed.
+pub async fn review(
+    me: SignedIn,
+    form: Posted,
+    frame: Frame,
+    app: web::Data<Arc<App>>,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let about = About::token(&app, &me, &id).await?;
+    me.actor.must(Deed::GenerateOwnTokens)?;
+    let present = present(&about)?;
+    let filled = Filled::posted(&form, &app.catalogue(), standing(&me, &app, present));
+    if form.text("do") == "filter" {
+        let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])?;
+        return frame.page(StatusCode::OK, &page);
+    }
+    if Seen::read(&form).is_some_and(|seen| seen.version != present.token.version) {
+        return stale(&me, &frame, &app, &about, &filled, &form).await;
+    }
+    let mut to = match check(&me, &app, &about, &form, &filled).await {
+        Ok(to) => to,
+        Err(Error::Invalid(problems)) => {
+            let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &problems)?;
+            return frame.form_again(&page, &page.as_content());
+        }
+        Err(other) => return Err(other),
+    };
+    if to.access_set.is_none() && to.scopes == present.token.scopes {
+        // The same rights under the name that they came by.
+        to.access_set = present.token.access_set.clone();
+    }
+    let edit = Edit { id: present.token.id.clone(), seen: present.token.version, to };
+    if Difference::between(&present.token, &edit.applied(&present.token)).is_empty() {
+        let note = Some(Note::plain("Nothing is different from before, so there is nothing to save."));
+        let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])? };
+        return match frame.is_htmx {
+            true => frame.form_again(&page, &page.as_content()),
+            false => frame.page(StatusCode::OK, &page),
+        };
+    }
+    let page = confirm_page(&me, &frame, &app, present, &edit)?;
+    let key = propose(&app, &me, Action::EditToken, edit).await?;
+    ask(&frame, &me, page, &key)
+}
+
+/// What will change, and what of it widens.
+fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, present: &Present, edit: &Edit) -> Result<ConfirmPage> {
+    let catalogue = app.catalogue();
+    let reading = Reading::of(&me.account, app.now());
+    let (before, after) = (&present.token, &edit.applied(&present.token));
+    let difference = Difference::between(before, after);
+    let facts: Vec<Fact> = words::changes(&catalogue, &difference.before, &difference.after, &reading);
+    let mut warnings: Vec<String> = words::widening(&catalogue, before, after, &reading);
+    if before.scopes != after.scopes || before.expires_at != after.expires_at {
+        warnings.extend(words::risks(&after.scopes, after.expires_at));
+    }
+    let shell = frame.shell("Save changes", ADDRESS, Some(me))?;
+    Ok(ConfirmPage { warnings, ..ConfirmPage::edit_token(shell, &before.name, before.id.as_str(), facts) })
+}
+
+/// The password comes.
+pub async fn confirm(
+    me: SignedIn,
+    form: Posted,
+    frame: Frame,
+    app: web::Data<Arc<App>>,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let catalogue = app.catalogue();
+    let outcome = settle(&app, &me, &form, Action::EditToken, move |tx, actor, wish: Edit| {
+        edit::edit(tx, actor, &catalogue, &wish)
+    });
+    let outcome = match outcome.await {
+        Ok(Outcome::Done(token)) => {
+            return Ok(frame.go_on(&row_address(token.id.as_str()), &format!("Saved {}.", token.name)));
+        }
+        Err(Error::Replayed(Replay::Used)) => {
+            let note = "These changes were already saved. Nothing was done again.";
+            return Ok(frame.go_on(&row_address(&id), note));
+        }
+        Err(Error::Replayed(Replay::TooOld)) => {
+            let note = "Nothing was saved: the confirmation is too old. Make the changes again.";
+            return Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), note));
+        }
+        other => other,
+    };
+    let about = About::token(&app, &me, &id).await?;
+    let (filled_by, now) = (Reading::of(&me.account, app.now()), app.now());
+    match outcome {
+        Ok(Outcome::Again { payload, error }) => {
+            let page = confirm_page(&me, &frame, &app, present(&about)?, &payload)?;
+            ask_again(&frame, &me, page, &form, &error)
+        }
+        Ok(Outcome::Back(edit)) => {
+            let filled = Filled::of(&edit.to, &app.catalogue(), &filled_by);
+            let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])?;
+            frame.page(StatusCode::OK, &page)
+        }
+        Err(error @ (Error::Stale | Error::Invalid(_))) => {
+            let (session, key) = (me.session.clone(), form.text("confirm").to_owned());
+            let kept: Edit = app.read(move |conn| confirm::look(conn, now, &session, Action::EditToken, &key)).await?;
+            let filled = Filled::of(&kept.to, &app.catalogue(), &filled_by);
+            let Error::Invalid(problems) = error else {
+                return stale(&me, &frame, &app, &about, &filled, &form).await;
+            };
+            let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &problems)?;
+            frame.form_again(&page, &page.as_content())
+        }
+        Err(other) => Err(other),
+        Ok(Outcome::Done(_)) => Err(Error::Missing),
+    }
+}
+
+/// Somebody changed the token since the page was made: who, when and what, with all that was typed still there.
+pub async fn stale(
+    me: &SignedIn,
+    frame: &Frame,
+    app: &Arc<App>,
+    about: &About,
+    filled: &Filled,
+    form: &Posted,
+) -> Result<HttpResponse> {
+    let reading = Reading::of(&me.account, app.now());
+    let id = present(about)?.token.id.clone();
+    let since = Seen::read(form).and_then(|seen| seen.at).unwrap_or(reading.now.minus(chrono::TimeDelta::minutes(10)));
+    let events = app.read(move |conn| audit::of_token_since(conn, &id, since)).await?;
+    let told: Vec<String> = events.iter().map(|event| words::event(&app.catalogue(), event, me, &reading)).collect();
+    let note = match told.is_empty() {
+        true => "This token was changed meanwhile. What you typed is still here: check it and save again.".to_owned(),
+        false => format!("{} What you typed is still here: check it and save again.", told.join(" ")),
+    };
+    let page = page(me, frame, app, about, filled, &Wished::default(), &[])?;
+    let page = TokenFormPage { note: Some(Note::warn(note)), ..page };
+    frame.form_again(&page, &page.as_content())
+}
+
+/// The state of the token that a page was made from: `VERSION-MILLISECONDS`.
+pub struct Seen {
+    pub version: i64,
+    pub at: Option<Stamp>,
+}
+
+impl Seen {
+    /// Nothing where the field did not come: then nobody looked at a former state.
+    pub fn read(form: &Posted) -> Option<Seen> {
+        let (version, at) = form.text("seen").split_once('-')?;
+        let at = at.parse().ok().and_then(chrono::DateTime::from_timestamp_millis).map(Stamp::from);
+        Some(Seen { version: version.parse().ok()?, at })
+    }
+}
+
+pub fn page(
+    me: &SignedIn,
+    frame: &Frame,
+    app: &App,
+    about: &About,
+    filled: &Filled,
+    wished: &Wished,
+    problems: &[Problem],
+) -> Result<TokenFormPage> {
+    let present = present(about)?;
+    let (token, reading) = (&present.token, Reading::of(&me.account, app.now()));
+    let address = format!("{ADDRESS}/{}", token.id);
+    let is_expired = token.expires_at.filter(|end| *end <= reading.now);
+    let made_by = match me.actor.is(&token.created_by.as_str().into()) {
+        true => " by you".to_owned(),
+        false => String::new(),
+    };
+    let used = match &present.used {
+        None => "Never used".to_owned(),
+        Some(used) if used.ip.is_empty() => format!("Last used {}", reading.ago(used.at)),
+        Some(used) => format!("Last used {} from {}", reading.ago(used.at), used.ip),
+    };
+    Ok(TokenFormPage {
+        action: address.clone(),
+        submit: "Save changes…".into(),
+        starts_with: present.values.first().map(|value| value.starts_with.clone()).unwrap_or_default(),
+        intro: format!("Created {}{made_by}. {used}.", reading.date(token.created_at)),
+        id: token.id.to_string(),
+        seen: format!("{}-{}", token.version, reading.now.millis()),
+        enabled: Some(filled.enabled),
+        expired: is_expired
+            .map(|end| format!("Expired {}. Regenerate the value below to give it a new expiry.", reading.date(end)))
+            .unwrap_or_default(),
+        regenerate: Some(regenerate::section(me, app, about, present, &reading, wished)),
+        ..form_page(me, frame, app, about, &format!("Edit {}", token.name), filled, problems)?
+    })
+}

@@ -1,0 +1,125 @@
+//! The one answer that holds a value, its download, and what a second look at it says.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+
+use super::list::ADDRESS;
+use crate::app::App;
+use crate::catalogue::{Catalogue, Method};
+use crate::confirm::Action;
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::token::{self, Token};
+use crate::types::{Lines, MethodKind, Stamp};
+use crate::web::form::Posted;
+use crate::web::frame::{Frame, uncompressed};
+use crate::web::page::Fact;
+use crate::web::session::SignedIn;
+use crate::web::tokens_pages::{RevealPage, ShownPage};
+use crate::web::words::{self, Reading};
+
+/// The page with the value. `previous` is the former value's end, of a regenerated token.
+pub fn reveal(
+    me: &SignedIn,
+    frame: &Frame,
+    app: &App,
+    title: &str,
+    token: &Token,
+    value: &Secret,
+    previous: Option<Stamp>,
+) -> Result<HttpResponse> {
+    let catalogue = app.catalogue();
+    let reading = Reading::of(&me.account, app.now());
+    let expires = match token.expires_at {
+        Some(end) => format!("{} at 23:59, {}", reading.date(end), reading.zone.name()),
+        None => "never".to_owned(),
+    };
+    let (try_method, try_url) = example(&catalogue, &token.scopes).unwrap_or_default();
+    let mut facts = vec![
+        Fact::new("Access", words::access_summary(&catalogue, &token.scopes)),
+        Fact::new("Expires", expires),
+        Fact::new("Starts with", value.starts_with()).mono(),
+    ];
+    if let Some(end) = previous {
+        let until =
+            if end > reading.now { format!("works until {}", reading.moment(end)) } else { "has stopped".into() };
+        facts.push(Fact::new("Old value", until));
+    }
+    let page = RevealPage {
+        shell: frame.shell(title, ADDRESS, Some(me))?,
+        title: title.to_owned(),
+        name: token.name.clone(),
+        value: value.reveal().to_owned(),
+        file: file_name(&token.name),
+        try_method,
+        try_url,
+        href: row_address(token.id.as_str()),
+        facts,
+    };
+    Ok(uncompressed(frame.body(&page)?))
+}
+
+/// The list, with the row marked.
+pub fn row_address(id: &str) -> String {
+    format!("{ADDRESS}#t-{id}")
+}
+
+/// The confirmation was used already: which token it made, and what to do without the value.
+pub async fn already_shown(
+    me: &SignedIn,
+    frame: &Frame,
+    app: &Arc<App>,
+    action: Action,
+    form: &Posted,
+) -> Result<HttpResponse> {
+    let (session, key, actor) = (me.session.clone(), form.text("confirm").to_owned(), me.actor.clone());
+    let made = app
+        .read(move |conn| {
+            let Some(id) = crate::confirm::outcome(conn, &session, action, &key)? else { return Ok(None) };
+            let Ok(token) = token::visible(conn, &actor, &id.as_str().into()) else { return Ok(None) };
+            let values = token::values_of(conn, &token.id)?;
+            Ok(Some((token, values)))
+        })
+        .await?;
+    let shell = frame.shell("Value already shown", ADDRESS, Some(me))?;
+    let page = match made {
+        Some((token, values)) if token.removed_at.is_none() => ShownPage {
+            shell,
+            starts_with: values.first().map(|value| value.starts_with.clone()).unwrap_or_default(),
+            href: format!("{ADDRESS}/{}#regenerate", token.id),
+            name: token.name,
+        },
+        _ => ShownPage { shell, ..ShownPage::default() },
+    };
+    frame.body(&page)
+}
+
+/// A request that the token may make, best one that reads and needs no parameter: HTTP method and address. Where no host
+/// is known, one that cannot be meant stands in: the value must not go to a stranger's.
+fn example(catalogue: &Catalogue, scopes: &Lines) -> Option<(String, String)> {
+    let all = catalogue.apis().iter().flat_map(|api| api.allowed_by(scopes).map(move |m| (api, m)));
+    let rank = |m: &Method| (m.path.contains('{'), m.kind != MethodKind::Read, m.kind == MethodKind::Delete);
+    let (api, method) = all.min_by_key(|(_, m)| rank(m))?;
+    let host = api.hosts.first().map_or("YOUR_API_HOST", String::as_str);
+    // curl reads braces as a pattern of its own.
+    let path = method.path.replace(['{', '}'], "");
+    Some((method.http_method.clone(), format!("https://{host}{}{path}", api.base_path)))
+}
+
+/// Letters, digits, dots and hyphens of the name; nothing that a file system or a header could take amiss.
+fn file_name(name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' }).collect();
+    format!("{}.token.txt", plain.trim_matches(['.', '-']))
+}
+
+/// Gives back what the page posted, as a file: nothing is kept here that could be downloaded later.
+pub async fn download(_: SignedIn, form: Posted) -> Result<HttpResponse> {
+    let file = file_name(form.text("file").trim_end_matches(".token.txt"));
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer.insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")));
+    Ok(uncompressed(answer.content_type("text/plain; charset=utf-8").body(form.text("value").to_owned())))
+}
