@@ -93,7 +93,7 @@ pub fn section(
         name: if value.ends_at.is_none() { "Current value" } else { "Old value" },
         starts_with: value.starts_with.clone(),
         until: value.ends_at.map(|end| format!("works until {}", reading.weekday_moment(end))).unwrap_or_default(),
-        used: value.used_at.map_or_else(|| "not used yet".into(), |at| format!("last used {}", reading.ago(at))),
+        used: value.used_at.map_or_else(|| "never used".into(), |at| format!("last used {}", reading.ago(at))),
     });
     let expiry = situation.expired.then(|| {
         let lifetime = if wished.lifetime.is_empty() {
@@ -289,7 +289,7 @@ fn end_page(me: &SignedIn, frame: &Frame, app: &App, present: &Present) -> Resul
     let reading = Reading::of(&me.account, app.now());
     let old = present.values.iter().filter(|value| value.ends_at.is_some_and(|end| reading.now < end));
     let facts = old.map(|value| {
-        let used = value.used_at.map_or_else(|| "not used since".into(), |at| format!("last used {}", reading.ago(at)));
+        let used = value.used_at.map_or_else(|| "never used".into(), |at| format!("last used {}", reading.ago(at)));
         let fact = Fact::new(format!("Old value {}…", value.starts_with), used);
         match value.used_at.filter(|at| reading.now < at.plus(chrono::TimeDelta::hours(1))) {
             Some(_) => fact.warned("Something still depends on it."),
