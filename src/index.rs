@@ -65,7 +65,15 @@ pub struct Token {
     pub ip_allow: Box<[IpNet]>,
     pub enabled: bool,
     pub expires_at: Option<Stamp>,
-    turns: Option<DefaultDirectRateLimiter>,
+    turns: Option<Turns>,
+}
+
+/// The requests of a minute, and how many were taken of them. It outlives edits that leave the rate as it is: an edit must
+/// not hand out a new minute.
+#[derive(Clone)]
+struct Turns {
+    rate: NonZeroU32,
+    taken: Arc<DefaultDirectRateLimiter>,
 }
 
 /// A cell of its own: disabling an account is one write here, not one for each of its tokens.
@@ -92,7 +100,7 @@ impl Token {
     /// Takes one of the token's requests per minute, or says after how many seconds there will be one.
     pub fn take_turn(&self) -> Result<(), u64> {
         let Some(turns) = &self.turns else { return Ok(()) };
-        turns.check().map_err(|later| {
+        turns.taken.check().map_err(|later| {
             let wait = later.wait_time_from(DefaultClock::default().now());
             wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
         })
@@ -144,6 +152,11 @@ impl Index {
             return;
         }
         let values = self.by_digest.pin();
+        let former = before.and_then(|before| before.digests.iter().find_map(|digest| values.get(digest.bytes())));
+        let turns = facts.rate_per_minute.and_then(NonZeroU32::new).map(|rate| {
+            let kept = former.and_then(|value| value.token.turns.clone()).filter(|turns| turns.rate == rate);
+            kept.unwrap_or_else(|| Turns { rate, taken: Arc::new(RateLimiter::direct(Quota::per_minute(rate))) })
+        });
         let ended = before.map(|before| before.digests.clone()).unwrap_or_default();
         let live: Vec<Digest> = match facts.removed {
             true => Vec::new(),
@@ -160,10 +173,7 @@ impl Index {
                 scopes: symbols.set(&facts.scopes),
                 allow: facts.allow,
                 ip_allow: facts.ip_allow.iter().filter_map(parse_net).collect(),
-                turns: facts
-                    .rate_per_minute
-                    .and_then(NonZeroU32::new)
-                    .map(|rate| RateLimiter::direct(Quota::per_minute(rate))),
+                turns,
                 // A list that cannot be read would be an empty one, which narrows nothing.
                 enabled: facts.enabled && facts.ip_allow.iter().all(|entry| parse_net(entry).is_some()),
                 expires_at: facts.expires_at,
@@ -262,6 +272,18 @@ mod tests {
         index.learn_token(TokenFacts { values: vec![value("two", 2, None)], ..token(3) }, &Symbols::default());
         assert!(index.find(&Digest::of("one")).is_none());
         assert!(index.find(&Digest::of("two")).is_some());
+    }
+
+    #[test]
+    fn an_edit_that_leaves_the_rate_hands_out_no_new_minute() {
+        let limited = |version, rate| TokenFacts { rate_per_minute: Some(rate), ..token(version) };
+        let index = with(vec![limited(1, 2)]);
+        let turn = |index: &Index| index.find(&Digest::of("one")).unwrap().token.take_turn().is_ok();
+        assert!(turn(&index) && turn(&index) && !turn(&index));
+        index.learn_token(limited(2, 2), &Symbols::default());
+        assert!(!turn(&index));
+        index.learn_token(limited(3, 4), &Symbols::default());
+        assert!(turn(&index));
     }
 
     #[test]

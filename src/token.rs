@@ -21,6 +21,8 @@ pub mod draft;
 pub mod edit;
 pub mod list;
 pub mod regenerate;
+#[cfg(test)]
+mod tests;
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
 
