@@ -258,15 +258,14 @@ impl Limits<'_> {
 }
 
 fn check_allow(typed: &[String], catalogue: &Catalogue) -> Result<Lines, String> {
-    let mut entries = Vec::new();
-    for line in typed.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
+    let entries = check_lines(typed, |line| {
         let (service, id) = line.split_once(':').unwrap_or((line, ""));
         if id.is_empty() || line.chars().any(|c| c.is_control() || c.is_whitespace()) || id.len() > 300 {
             return Err(format!("“{line}” is not an entry like SERVICE:ID or SERVICE:*."));
         }
         let full = catalogue.resolve(&format!("{service}:*"))?;
-        entries.push(format!("{}{id}", full.trim_end_matches('*')));
-    }
+        Ok(format!("{}{id}", full.trim_end_matches('*')))
+    })?;
     match entries.len() {
         n if n > ALLOW_MOST => Err(format!("An allow list has up to {ALLOW_MOST} entries; this has {n}.")),
         _ => Ok(entries.iter().collect()),
@@ -274,16 +273,34 @@ fn check_allow(typed: &[String], catalogue: &Catalogue) -> Result<Lines, String>
 }
 
 fn check_addresses(typed: &[String]) -> Result<Lines, String> {
-    let entries = typed.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
-    let checked = entries.map(|line| match parse_net(line) {
+    let entries = check_lines(typed, |line| match parse_net(line) {
         Some(_) => Ok(line.to_owned()),
         None => Err(format!("“{line}” is not an address or network, such as 10.4.0.17 or 2001:db8::/32.")),
-    });
-    let checked: Vec<String> = checked.collect::<Result<_, String>>()?;
-    match checked.len() {
+    })?;
+    match entries.len() {
         n if n > ALLOW_MOST => Err(format!("An address list has up to {ALLOW_MOST} entries; this has {n}.")),
-        _ => Ok(checked.iter().collect()),
+        _ => Ok(entries.iter().collect()),
     }
+}
+
+/// Every line that is not empty, checked; what is wrong is told line by line, the first three.
+fn check_lines(typed: &[String], check: impl Fn(&str) -> Result<String, String>) -> Result<Vec<String>, String> {
+    let (mut right, mut wrong) = (Vec::new(), Vec::new());
+    for (nth, line) in typed.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match check(line.trim()) {
+            Ok(entry) => right.push(entry),
+            Err(sentence) => wrong.push(format!("Line {}: {sentence}", nth + 1)),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(right);
+    }
+    let more = wrong.len().saturating_sub(3);
+    wrong.truncate(3);
+    if more > 0 {
+        wrong.push(format!("And {}.", when::count(more as u64, "more line")));
+    }
+    Err(wrong.join(" "))
 }
 
 fn check_rate(typed: &str) -> Result<Option<u32>, String> {

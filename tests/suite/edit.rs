@@ -330,7 +330,13 @@ fn lists_that_are_too_long_or_wrong_are_refused_at_their_field() {
         |field: &str, text: &str| maria.post(&maria.page_of("ci"), &maria.edit_form("ci").with(&[(field, text)]));
     assert_eq!(with("allow", &lines(128)).status, 200);
     assert_eq!(with("allow", &lines(129)).error_of("allow"), "An allow list has up to 128 entries; this has 129.");
-    let refused = with("ip_allow", "10.0.0.0/33");
-    assert!(refused.error_of("ip_allow").contains("“10.0.0.0/33” is not an address or network"), "{}", refused.text());
+    let refused = with("ip_allow", "10.0.0.0/8\r\n10.0.0.0/33\r\n\r\nhere\r\n2001:db8::/129\r\nthere");
+    assert_eq!(
+        refused.error_of("ip_allow"),
+        "Line 2: “10.0.0.0/33” is not an address or network, such as 10.4.0.17 or 2001:db8::/32. \
+         Line 4: “here” is not an address or network, such as 10.4.0.17 or 2001:db8::/32. \
+         Line 5: “2001:db8::/129” is not an address or network, such as 10.4.0.17 or 2001:db8::/32. \
+         And 1 more line."
+    );
     assert!(with("rate_per_minute", "0").error_of("rate_per_minute").contains("from 1 to 1,000,000"));
 }
