@@ -17,7 +17,7 @@ use crate::schema::{accounts, generations, tokens};
 use crate::scope::{MethodSymbols, Scope, Symbols};
 use crate::secret::{Digest, Random, Secret};
 use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
-use crate::types::{AccountId, Lines, Role, Stamp, Status, TokenId, TokenKind, parse_net};
+use crate::types::{AccountId, Lines, Role, Stamp, Status, TokenId, TokenKind, is_unprintable, parse_net};
 use crate::when::{self, Zone};
 
 pub mod list;
@@ -181,12 +181,6 @@ impl TokenDraft {
 
 fn keep<T>(problems: &mut Vec<Problem>, field: &'static str, checked: Result<T, String>) -> Option<T> {
     checked.map_err(|sentence| problems.push(Problem { field, sentence })).ok()
-}
-
-/// Control characters, and those that turn or hide the text around them.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn check_description(typed: &str) -> Result<String, String> {
