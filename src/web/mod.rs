@@ -13,6 +13,8 @@ pub mod picker;
 pub mod session;
 pub mod session_pages;
 pub mod session_store;
+pub mod settings;
+pub mod settings_pages;
 pub mod tokens;
 pub mod tokens_pages;
 pub mod words;
@@ -115,6 +117,13 @@ routes! {
     POST "/login"                             Visitor       => session::sign_in;
     POST "/logout"                            SignedIn      => session::sign_out;
     POST "/theme"                             Visitor       => session::theme;
+
+    GET  "/settings/profile"                  SignedIn      => settings::profile::form;
+    POST "/settings/profile"                  SignedIn      => settings::profile::save;
+    GET  "/settings/password"                 SignedIn      => settings::password::form;
+    POST "/settings/password"                 SignedIn      => settings::password::change;
+    GET  "/settings/sessions"                 SignedIn      => settings::sessions::show;
+    POST "/settings/sessions/end"             SignedIn      => settings::sessions::end;
 
     GET  "/settings/tokens"                   SignedIn      => tokens::list::show;
     POST "/settings/tokens/action"            SignedIn      => tokens::list::act;
