@@ -204,7 +204,8 @@ pub fn end_chosen(tx: &mut Tx<'_>, actor: &Actor, present: &SessionId, which: &W
     let mut ended = Vec::new();
     for session in chosen(tx.conn, account, present, which, tx.now, tx.policy)? {
         diesel::delete(sessions::table.find(&session.id)).execute(tx.conn).or_missing()?;
-        let detail = serde_json::json!({ "ip": session.ip, "agent": session.agent, "signed_in_at": session.created_at });
+        let detail =
+            serde_json::json!({ "ip": session.ip, "agent": session.agent, "signed_in_at": session.created_at });
         audit::record(tx, actor, "session.end", Subject::session(&session.id), Some(account), detail)?;
         ended.push(session.id);
     }

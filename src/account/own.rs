@@ -28,7 +28,8 @@ impl ProfileDraft {
             (Ok(name), Ok(zone), Ok(style)) => Ok((name, zone, style)),
             (name, zone, style) => {
                 let problems = [("name", name.err()), ("time_zone", zone.err()), ("date_style", style.err())];
-                let problems = problems.into_iter().filter_map(|(field, sentence)| Some(Problem { field, sentence: sentence? }));
+                let problems =
+                    problems.into_iter().filter_map(|(field, sentence)| Some(Problem { field, sentence: sentence? }));
                 Err(Error::Invalid(problems.collect()))
             }
         }

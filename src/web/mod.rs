@@ -8,6 +8,7 @@ pub mod confirm_pages;
 pub mod error_pages;
 pub mod form;
 pub mod frame;
+pub mod kept;
 pub mod page;
 pub mod picker;
 pub mod session;
@@ -19,8 +20,9 @@ pub mod tokens;
 pub mod tokens_pages;
 pub mod words;
 
-use actix_web::{FromRequest, Handler, Responder, Route, guard, web};
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, guard, web};
 
+use crate::error::Result;
 use session::{Administrator, SignedIn, Visitor};
 
 /// Who a route lets in: the extractor that its handler takes first.
@@ -39,19 +41,36 @@ pub struct Row {
     pub guard: Guard,
 }
 
+impl Guard {
+    /// Lets a request in, or says why not.
+    pub async fn check(self, request: &HttpRequest) -> Result<()> {
+        match self {
+            Guard::Visitor => Ok(()),
+            Guard::SignedIn => SignedIn::extract(request).await.map(drop),
+            Guard::Administrator => Administrator::extract(request).await.map(drop),
+        }
+    }
+}
+
 /// The HTTP methods that an address is there for.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
-    let fits = |pattern: &str| {
-        let (mut of, mut given) = (pattern.split('/'), path.split('/'));
-        loop {
-            match (of.next(), given.next()) {
-                (None, None) => return true,
-                (Some(of), Some(given)) if of == given || (of.starts_with('{') && !given.is_empty()) => {}
-                _ => return false,
-            }
+    ROUTES.iter().filter(|row| fits(row.path, path)).map(|row| row.method).collect()
+}
+
+/// The row whose handler takes such a request: the first that fits.
+pub fn row(method: &str, path: &str) -> Option<&'static Row> {
+    ROUTES.iter().find(|row| row.method == method && fits(row.path, path))
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut of, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (of.next(), given.next()) {
+            (None, None) => return true,
+            (Some(of), Some(given)) if of == given || (of.starts_with('{') && !given.is_empty()) => {}
+            _ => return false,
         }
-    };
-    ROUTES.iter().filter(|row| fits(row.path)).map(|row| row.method).collect()
+    }
 }
 
 /// A route whose handler has the guard of its row as first argument; another handler does not compile.
