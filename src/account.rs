@@ -1,5 +1,9 @@
 //! Accounts: people and service accounts, their roles and passwords, and the counter of wrong passwords.
 
+mod own;
+
+pub use own::{ProfileDraft, change_password, edit_profile};
+
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -14,7 +18,7 @@ use crate::guess::{Guess, Guesses, account_key};
 use crate::password::{self, HashError, Password};
 use crate::schema::{accounts, guesses, sessions};
 use crate::tx::{AccountFacts, Change, Tx};
-use crate::types::{AccountId, AccountKind, Role, Stamp, TeamId};
+use crate::types::{AccountId, AccountKind, Role, Stamp, TeamId, is_unprintable};
 use crate::when::{DateStyle, Zone};
 
 /// Rows of the guessing counter that are kept at the most.
@@ -92,8 +96,8 @@ impl PersonDraft {
     pub fn check(&self, password: &Password, least: usize) -> Result<(), Error> {
         let mut problems = Vec::new();
         let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            problems.push(Problem { field: "name", sentence: "A name has 1 to 100 characters.".into() });
+        if let Err(sentence) = check_name(name) {
+            problems.push(Problem { field: "name", sentence });
         }
         let email = self.email.trim();
         if !email.validate_email() || email.len() > 254 {
@@ -115,6 +119,18 @@ impl PersonDraft {
             phc,
             time_zone: time_zone.map(Zone::name).unwrap_or_default().to_owned(),
         }
+    }
+}
+
+/// A person's name, without the white space around it.
+fn check_name(typed: &str) -> Result<String, String> {
+    let name = typed.trim();
+    match name.chars().count() {
+        0 | 101.. => Err("A name has 1 to 100 characters.".into()),
+        _ if name.chars().any(is_unprintable) => {
+            Err("A name cannot hold control characters, nor characters that hide or turn the text around them.".into())
+        }
+        _ => Ok(name.to_owned()),
     }
 }
 

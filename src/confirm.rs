@@ -9,12 +9,17 @@ use crate::error::{Error, OrMissing, Replay, Result};
 use crate::schema::confirmations;
 use crate::secret::{Digest, Secret};
 use crate::tx::Tx;
-use crate::types::{SessionId, Stamp};
+use crate::types::{AccountId, SessionId, Stamp};
 
 /// How long a person may take for the password.
 const LIFE: TimeDelta = TimeDelta::minutes(10);
-/// How long a used one is remembered, so that a replay is told apart from an unknown one.
+/// How long a used one is remembered, so that a replay is told apart from an unknown one; and how long the form itself can be
+/// gone back to, whose session may have ended meanwhile.
 const MEMORY: TimeDelta = TimeDelta::hours(24);
+/// Bytes of the largest form that is kept beyond its time: descriptions of whole APIs are not.
+const KEPT_LARGEST: i32 = 256 * 1024;
+
+diesel::define_sql_function!(fn length(text: diesel::sql_types::Text) -> diesel::sql_types::Integer);
 
 /// What is to be confirmed: a confirmation of one action is none for another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,11 +60,18 @@ impl Action {
 }
 
 /// Keeps the filled form; the answer is the key that the confirm page carries.
-pub fn propose<T: Serialize>(tx: &mut Tx<'_>, session: &SessionId, action: Action, payload: &T) -> Result<Secret> {
+pub fn propose<T: Serialize>(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    session: &SessionId,
+    action: Action,
+    payload: &T,
+) -> Result<Secret> {
     let key = Secret::new(tx.random.base62(32)?.to_string());
     diesel::insert_into(confirmations::table)
         .values((
             confirmations::digest.eq(key.digest().hex()),
+            confirmations::account_id.eq(account),
             confirmations::session_id.eq(session),
             confirmations::action.eq(action.word()),
             confirmations::payload.eq(serde_json::to_string(payload).map_err(Error::internal)?),
@@ -89,6 +101,29 @@ pub fn look<T: DeserializeOwned>(
             serde_json::from_str(&payload).map_err(Error::internal)
         }
         _ => Err(Error::Replayed(Replay::TooOld)),
+    }
+}
+
+/// Looks at what waits, for filling the form again: for the same account from whichever session, and longer than it could be
+/// confirmed. It gives no right to anything.
+pub fn look_back<T: DeserializeOwned>(
+    conn: &mut Conn,
+    now: Stamp,
+    account: &AccountId,
+    action: Action,
+    key: &str,
+) -> Result<T> {
+    let row: Option<(String, Option<Stamp>)> = confirmations::table
+        .find(Digest::of(key).hex())
+        .filter(confirmations::account_id.eq(account).and(confirmations::action.eq(action.word())))
+        .filter(confirmations::created_at.gt(now.minus(MEMORY)))
+        .select((confirmations::payload, confirmations::used_at))
+        .first(conn)
+        .optional()?;
+    match row {
+        Some((_, Some(_))) => Err(Error::Replayed(Replay::Used)),
+        Some((payload, None)) => serde_json::from_str(&payload).map_err(Error::internal),
+        None => Err(Error::Replayed(Replay::TooOld)),
     }
 }
 
@@ -134,10 +169,12 @@ pub fn outcome(conn: &mut Conn, session: &SessionId, action: Action, key: &str) 
     Ok(made.filter(|id| !id.is_empty()))
 }
 
-/// Drops what is past use; a form whose time has run out goes at once, however large.
+/// Drops what is past use; a large form whose time has run out goes at once.
 pub fn prune(tx: &mut Tx<'_>) -> Result<usize> {
-    let unused = confirmations::table.filter(confirmations::used_at.is_null());
-    diesel::delete(unused.filter(confirmations::created_at.lt(tx.now.minus(LIFE)))).execute(tx.conn)?;
+    let large = confirmations::table
+        .filter(confirmations::used_at.is_null())
+        .filter(length(confirmations::payload).gt(KEPT_LARGEST));
+    diesel::delete(large.filter(confirmations::created_at.lt(tx.now.minus(LIFE)))).execute(tx.conn)?;
     let old = confirmations::table.filter(confirmations::created_at.lt(tx.now.minus(MEMORY)));
     Ok(diesel::delete(old).execute(tx.conn)?)
 }

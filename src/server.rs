@@ -9,7 +9,7 @@ use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use diesel::prelude::*;
 use url::Url;
 
@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::http::Fault;
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
-use crate::web::session::{SetupCode, signed_in};
+use crate::web::kept::{self, Kept};
+use crate::web::session::{SetupCode, sign_in_again, signed_in};
 use crate::web::{assets, form, session_store};
 use crate::{account, verify};
 
@@ -188,12 +189,12 @@ fn request_id(request: &ServiceRequest) -> String {
 
 /// Errors become pages; a stranger is shown the way to sign in, and comes back to where they were.
 async fn error_pages(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let answer = match next.call(request).await {
-        Ok(answer) => answer.map_into_boxed_body(),
-        Err(error) => return Err(error),
+    let answer = match kept::let_in(&mut request).await {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(error) => request.into_response(error.error_response()),
     };
     let status = answer.status();
     let fault = answer.response().extensions().get::<Fault>().cloned();
@@ -204,7 +205,10 @@ async fn error_pages(
     }
     let (request, former) = answer.into_parts();
     let rendered = match status {
-        StatusCode::UNAUTHORIZED => Ok(to_sign_in(&request)),
+        StatusCode::UNAUTHORIZED => match Kept::of(&request) {
+            Some(kept) => sign_in_again(&request, kept),
+            None => Ok(to_sign_in(&request)),
+        },
         _ => error_page(&request, status, fault.as_ref()).await,
     };
     let mut rendered = rendered.unwrap_or_else(|_| HttpResponse::build(status).finish());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::account::{self, Account};
 use crate::actor::{Actor, Origin, Via};
@@ -33,6 +34,14 @@ pub struct Session {
     pub seen_at: Stamp,
     pub ip: String,
     pub agent: String,
+}
+
+/// Which of one's sessions are to end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Which {
+    These(Vec<SessionId>),
+    /// Every one but the present.
+    Others,
 }
 
 /// Signs in: checks the password, makes the row.
@@ -149,6 +158,58 @@ pub fn end(tx: &mut Tx<'_>, key: Digest) -> Result<()> {
 pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, id: &SessionId) -> Result<()> {
     diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
     audit::record(tx, actor, "session.sign_out", Subject::session(id), actor.account.as_ref(), serde_json::json!({}))
+}
+
+/// The living sessions of an account, the present one first, then those seen last.
+pub fn living(
+    conn: &mut Conn,
+    account: &AccountId,
+    present: &SessionId,
+    now: Stamp,
+    policy: &Policy,
+) -> Result<Vec<Session>> {
+    let rows = sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::seen_at.gt(now.minus(policy.idle())))
+        .filter(sessions::created_at.gt(now.minus(policy.lifetime())))
+        .order((sessions::id.eq(present).desc(), sessions::seen_at.desc(), sessions::id.desc()));
+    Ok(rows.select(Session::as_select()).load(conn)?)
+}
+
+/// Those that are meant, all of them or none: another's session and one that has ended are missing alike.
+pub fn chosen(
+    conn: &mut Conn,
+    account: &AccountId,
+    present: &SessionId,
+    which: &Which,
+    now: Stamp,
+    policy: &Policy,
+) -> Result<Vec<Session>> {
+    let mut found = living(conn, account, present, now, policy)?;
+    match which {
+        Which::Others => found.retain(|session| session.id != *present),
+        Which::These(ids) => {
+            found.retain(|session| ids.contains(&session.id));
+            if !ids.iter().all(|id| found.iter().any(|session| session.id == *id)) {
+                return Err(Error::Missing);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Ends sessions of the actor's own account; their keys are dead when this is answered.
+pub fn end_chosen(tx: &mut Tx<'_>, actor: &Actor, present: &SessionId, which: &Which) -> Result<Vec<SessionId>> {
+    let account = actor.account.as_ref().ok_or(Error::SignedOut)?;
+    let mut ended = Vec::new();
+    for session in chosen(tx.conn, account, present, which, tx.now, tx.policy)? {
+        diesel::delete(sessions::table.find(&session.id)).execute(tx.conn).or_missing()?;
+        let detail =
+            serde_json::json!({ "ip": session.ip, "agent": session.agent, "signed_in_at": session.created_at });
+        audit::record(tx, actor, "session.end", Subject::session(&session.id), Some(account), detail)?;
+        ended.push(session.id);
+    }
+    Ok(ended)
 }
 
 /// Rows that no request can use any more.

@@ -162,6 +162,7 @@ const init = () => {
     for (const el of $$(s)) if (!el.dataset.ready) { el.dataset.ready = ''; f(el); }
 };
 init();
+$('[data-press]')?.click();  // signed in again: on with the form that was kept
 
 // 3. Dialog: htmx fills it, this opens it; what was typed in it goes with it
 let opener;

@@ -11,7 +11,7 @@ use crate::error::{Error, Problem, Result};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::secret::Random;
-use crate::types::{Extender, Lines, Role, Stamp, parse_net};
+use crate::types::{Extender, Lines, Role, Stamp, is_unprintable, parse_net};
 use crate::when::{self, Zone};
 
 pub const NAME_MOST: usize = 100;
@@ -178,12 +178,6 @@ impl TokenDraft {
 
 fn keep<T>(problems: &mut Vec<Problem>, field: &'static str, checked: Result<T, String>) -> Option<T> {
     checked.map_err(|sentence| problems.push(Problem { field, sentence })).ok()
-}
-
-/// Control characters, and those that turn or hide the text around them.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn check_description(typed: &str) -> Result<String, String> {

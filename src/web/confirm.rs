@@ -36,8 +36,8 @@ pub async fn propose<P>(app: &Arc<App>, me: &SignedIn, action: Action, payload: 
 where
     P: Serialize + Send + 'static,
 {
-    let session = me.session.clone();
-    let key = app.write(move |tx| confirm::propose(tx, &session, action, &payload)).await?;
+    let (account, session) = (me.account.id.clone(), me.session.clone());
+    let key = app.write(move |tx| confirm::propose(tx, &account, &session, action, &payload)).await?;
     Ok(key.reveal().to_owned())
 }
 
@@ -54,10 +54,12 @@ where
     R: Send + 'static,
 {
     let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
-    let waiting: P = app.read(move |conn| confirm::look(conn, now, &session, action, &key)).await?;
     if form.text("do") == "back" {
+        let account = me.account.id.clone();
+        let waiting = app.read(move |conn| confirm::look_back(conn, now, &account, action, &key)).await?;
         return Ok(Outcome::Back(waiting));
     }
+    let waiting: P = app.read(move |conn| confirm::look(conn, now, &session, action, &key)).await?;
     let password = Password::new(form.text("password").to_owned());
     match account::check_password(app, me.account.label(), password).await {
         Ok(_) => {}

@@ -105,6 +105,28 @@ impl Posted {
         self.text(name).lines().map(str::to_owned).collect()
     }
 
+    /// Every field in its order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Without the fields of these names.
+    pub fn without(mut self, leave: impl Fn(&str) -> bool) -> Posted {
+        self.0.retain(|(name, _)| !leave(name));
+        self
+    }
+
+    /// With one more field.
+    pub fn and(mut self, name: &str, value: &str) -> Posted {
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As a query or the body of a form.
+    pub fn encoded(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(self.fields()).finish()
+    }
+
     /// The fields of a query: no form, so nothing is checked.
     pub fn from_query(query: &str) -> Posted {
         Posted(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
@@ -120,16 +142,34 @@ impl FromRequest for Posted {
         let body = web::Payload::from_request(&request, payload);
         Box::pin(async move {
             check_origin(&request)?;
-            let body = body.await.map_err(|cause| Error::internal(cause.to_string()))?;
-            let body =
-                tokio::time::timeout(PATIENCE, body.to_bytes_limited(LARGEST_FORM)).await.map_err(|_| broken())?;
-            let body = body.map_err(|_| Error::TooLarge("This form is larger than 1 MB.".into()))?;
-            let body = body.map_err(|_| Error::invalid("form", "The form did not arrive whole."))?;
-            let form = Posted(url::form_urlencoded::parse(&body).into_owned().collect());
+            let form = read_fields(body.await.map_err(|cause| Error::internal(cause.to_string()))?).await?;
             check_token(&request, form.text("form_token"))?;
             Ok(form)
         })
     }
+}
+
+async fn read_fields(body: web::Payload) -> Result<Posted> {
+    let body = tokio::time::timeout(PATIENCE, body.to_bytes_limited(LARGEST_FORM)).await.map_err(|_| broken())?;
+    let body = body.map_err(|_| Error::TooLarge("This form is larger than 1 MB.".into()))?;
+    let body = body.map_err(|_| Error::invalid("form", "The form did not arrive whole."))?;
+    Ok(Posted(url::form_urlencoded::parse(&body).into_owned().collect()))
+}
+
+/// The fields of a form whose token nobody looked at, without its file: all that may be done with them is to show them again.
+pub async fn unchecked(request: &HttpRequest, payload: &mut Payload) -> Result<Posted> {
+    check_origin(request)?;
+    if !is_multipart(request) {
+        let body = web::Payload::from_request(request, payload).await;
+        return read_fields(body.map_err(|cause| Error::internal(cause.to_string()))?).await;
+    }
+    let parts = Multipart::from_request(request, payload).await.map_err(|_| broken())?;
+    let read = read_parts(parts, LARGEST_FORM, |name| name != "file");
+    Ok(tokio::time::timeout(UPLOAD_PATIENCE, read).await.map_err(|_| broken())??.form)
+}
+
+fn is_multipart(request: &HttpRequest) -> bool {
+    request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"))
 }
 
 /// A form with a file: its fields, and the file's bytes (empty when none was chosen).
@@ -144,9 +184,7 @@ impl FromRequest for Uploaded {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
-        let is_multipart =
-            request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
-        if !is_multipart {
+        if !is_multipart(&request) {
             let form = Posted::from_request(&request, payload);
             return Box::pin(async move { Ok(Uploaded { form: form.await?, file: Vec::new() }) });
         }
@@ -154,16 +192,18 @@ impl FromRequest for Uploaded {
         Box::pin(async move {
             check_origin(&request)?;
             let parts = parts.await.map_err(|_| broken())?;
-            let uploaded = tokio::time::timeout(UPLOAD_PATIENCE, read_parts(parts)).await.map_err(|_| broken())??;
+            let read = read_parts(parts, LARGEST_UPLOAD, |_| true);
+            let uploaded = tokio::time::timeout(UPLOAD_PATIENCE, read).await.map_err(|_| broken())??;
             check_token(&request, uploaded.form.text("form_token"))?;
             Ok(uploaded)
         })
     }
 }
 
-async fn read_parts(mut parts: Multipart) -> Result<Uploaded> {
+/// At most that many bytes of the parts that are wanted; the others are read and dropped.
+async fn read_parts(mut parts: Multipart, most: usize, wanted: fn(&str) -> bool) -> Result<Uploaded> {
     let mut uploaded = Uploaded { form: Posted::default(), file: Vec::new() };
-    let (mut kept, mut seen) = (0, 0);
+    let (mut kept, mut seen, mut is_whole) = (0, 0, true);
     while let Some(part) = next(&mut parts).await {
         let mut part = part.map_err(|_| broken())?;
         let name = part.name().unwrap_or_default().to_owned();
@@ -174,8 +214,12 @@ async fn read_parts(mut parts: Multipart) -> Result<Uploaded> {
             if seen > MOST_DRAINED {
                 return Err(too_large());
             }
-            if kept + chunk.len() <= LARGEST_UPLOAD {
-                kept += chunk.len();
+            if !wanted(&name) {
+                continue;
+            }
+            kept += chunk.len();
+            is_whole = kept <= most;
+            if is_whole {
                 bytes.extend_from_slice(&chunk);
             }
         }
@@ -188,7 +232,7 @@ async fn read_parts(mut parts: Multipart) -> Result<Uploaded> {
             }
         }
     }
-    if kept < seen { Err(too_large()) } else { Ok(uploaded) }
+    if is_whole { Ok(uploaded) } else { Err(too_large()) }
 }
 
 /// The next item of a stream, without a crate for it.

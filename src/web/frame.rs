@@ -122,11 +122,21 @@ impl Frame {
 
     /// A whole page in place of the one that is there.
     pub fn body(&self, page: &impl Template) -> Result<HttpResponse> {
-        let mut answer = HttpResponse::Ok();
+        self.instead(StatusCode::OK, page)
+    }
+
+    /// The same with another status; of the errors, 401 is one that htmx swaps.
+    pub fn instead(&self, status: StatusCode, page: &impl Template) -> Result<HttpResponse> {
+        let mut answer = self.page(status, page)?;
         if self.is_htmx {
-            answer.insert_header(("HX-Retarget", "body")).insert_header(("HX-Reswap", "innerHTML show:window:top"));
+            let to = [("hx-retarget", "body"), ("hx-reswap", "innerHTML show:window:top")];
+            for (name, value) in to {
+                answer
+                    .headers_mut()
+                    .insert(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
+            }
         }
-        html(answer, page)
+        Ok(answer)
     }
 
     /// On to another page, after a change. `note` stands above that page once.

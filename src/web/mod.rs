@@ -8,17 +8,21 @@ pub mod confirm_pages;
 pub mod error_pages;
 pub mod form;
 pub mod frame;
+pub mod kept;
 pub mod page;
 pub mod picker;
 pub mod session;
 pub mod session_pages;
 pub mod session_store;
+pub mod settings;
+pub mod settings_pages;
 pub mod tokens;
 pub mod tokens_pages;
 pub mod words;
 
-use actix_web::{FromRequest, Handler, Responder, Route, guard, web};
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, guard, web};
 
+use crate::error::Result;
 use session::{Administrator, SignedIn, Visitor};
 
 /// Who a route lets in: the extractor that its handler takes first.
@@ -37,19 +41,36 @@ pub struct Row {
     pub guard: Guard,
 }
 
+impl Guard {
+    /// Lets a request in, or says why not.
+    pub async fn check(self, request: &HttpRequest) -> Result<()> {
+        match self {
+            Guard::Visitor => Ok(()),
+            Guard::SignedIn => SignedIn::extract(request).await.map(drop),
+            Guard::Administrator => Administrator::extract(request).await.map(drop),
+        }
+    }
+}
+
 /// The HTTP methods that an address is there for.
 pub fn methods_of(path: &str) -> Vec<&'static str> {
-    let fits = |pattern: &str| {
-        let (mut of, mut given) = (pattern.split('/'), path.split('/'));
-        loop {
-            match (of.next(), given.next()) {
-                (None, None) => return true,
-                (Some(of), Some(given)) if of == given || stands_for(of, given) => {}
-                _ => return false,
-            }
+    ROUTES.iter().filter(|row| fits(row.path, path)).map(|row| row.method).collect()
+}
+
+/// The row whose handler takes such a request: the first that fits.
+pub fn row(method: &str, path: &str) -> Option<&'static Row> {
+    ROUTES.iter().find(|row| row.method == method && fits(row.path, path))
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut of, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (of.next(), given.next()) {
+            (None, None) => return true,
+            (Some(of), Some(given)) if of == given || stands_for(of, given) => {}
+            _ => return false,
         }
-    };
-    ROUTES.iter().filter(|row| fits(row.path)).map(|row| row.method).collect()
+    }
 }
 
 /// Whether a segment of a pattern is a parameter that such text may be. Ids are told from the words beside them.
@@ -121,6 +142,13 @@ routes! {
     POST "/login"                             Visitor       => session::sign_in;
     POST "/logout"                            SignedIn      => session::sign_out;
     POST "/theme"                             Visitor       => session::theme;
+
+    GET  "/settings/profile"                  SignedIn      => settings::profile::form;
+    POST "/settings/profile"                  SignedIn      => settings::profile::save;
+    GET  "/settings/password"                 SignedIn      => settings::password::form;
+    POST "/settings/password"                 SignedIn      => settings::password::change;
+    GET  "/settings/sessions"                 SignedIn      => settings::sessions::show;
+    POST "/settings/sessions/end"             SignedIn      => settings::sessions::end;
 
     GET  "/settings/tokens"                   SignedIn      => tokens::list::show;
     POST "/settings/tokens/find"              SignedIn      => tokens::list::find;

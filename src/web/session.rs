@@ -8,10 +8,12 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq;
 
+use super::confirm::with_wait;
 use super::form::Posted;
 use super::frame::Frame;
+use super::kept::Kept;
 use super::page::Theme;
-use super::session_pages::{LoginPage, SetupPage};
+use super::session_pages::{LoginPage, ResumePage, SetupPage};
 use super::session_store::{SESSION, UNAVAILABLE};
 use super::words::field_errors;
 use crate::account::{self, Account, PersonDraft};
@@ -209,19 +211,40 @@ pub async fn login_form(
     frame.page(StatusCode::OK, &page)
 }
 
+/// The way back in for a form whose session has ended: it goes along through signing in.
+pub fn sign_in_again(request: &HttpRequest, kept: Kept) -> Result<HttpResponse> {
+    let frame = Frame::read(request)?;
+    let page = LoginPage {
+        shell: frame.shell("Sign in", "", None)?,
+        note: Some(LoginPage::ended()),
+        kept: Some(kept),
+        ..LoginPage::default()
+    };
+    frame.instead(StatusCode::UNAUTHORIZED, &page)
+}
+
 pub async fn sign_in(
     visitor: Visitor,
     form: Posted,
-    frame: Frame,
     app: web::Data<Arc<App>>,
-    cookie: Cookie,
+    request: HttpRequest,
 ) -> Result<HttpResponse> {
     let password = Password::new(form.text("password").to_owned());
-    let next = form.text("next");
+    let (next, kept) = (form.text("next"), Kept::posted(&form));
     let refusal = match session::sign_in(&app, form.text("email"), password, zone(&form), visitor.origin).await {
         Ok(session) => {
-            remember(&cookie, &session)?;
-            return Ok(frame.go_on(local_path(next).as_deref().unwrap_or("/settings/tokens"), ""));
+            remember(&request.get_session(), &session)?;
+            // Only now: forms belong to the new session.
+            let frame = Frame::read(&request)?;
+            let Some(kept) = kept else {
+                return Ok(frame.go_on(local_path(next).as_deref().unwrap_or("/settings/tokens"), ""));
+            };
+            let page = ResumePage {
+                shell: frame.shell("Go on where you were", "", None)?,
+                action: kept.to.clone(),
+                fields: kept.again(),
+            };
+            return frame.page(StatusCode::OK, &page);
         }
         Err(refusal) => refusal,
     };
@@ -231,22 +254,19 @@ pub async fn sign_in(
         Error::Busy(_) => LoginPage::busy(),
         _ => return Err(refusal),
     };
+    let frame = Frame::read(&request)?;
     let page = LoginPage {
         shell: frame.shell("Sign in", "", None)?,
         email: form.text("email").to_owned(),
         next: next.to_owned(),
         note: Some(note),
+        kept,
     };
-    let mut answer = frame.page(crate::http::status(&refusal), &page)?;
-    if let Some(seconds) = crate::http::retry_after(&refusal) {
-        let value = actix_web::http::header::HeaderValue::from(seconds);
-        answer.headers_mut().insert(actix_web::http::header::RETRY_AFTER, value);
-    }
-    Ok(answer)
+    Ok(with_wait(frame.page(crate::http::status(&refusal), &page)?, &refusal))
 }
 
 /// A path of this site, or nothing: it begins with one `/` and is still here when parsed again as a browser does it.
-fn local_path(next: &str) -> Option<String> {
+pub(super) fn local_path(next: &str) -> Option<String> {
     let here = url::Url::parse("http://here.invalid/").ok()?;
     let there = here.join(next).ok()?;
     let plain = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r', '\t']);

@@ -1,5 +1,7 @@
-//! Signing in, and the first owner of a new installation.
+//! Signing in, going on with a form after it, and the first owner of a new installation.
 
+use super::form::Posted;
+use super::kept::Kept;
 use super::page::{FieldErrors, Note, Shell};
 use askama::Template;
 
@@ -12,6 +14,8 @@ pub struct LoginPage {
     pub next: String,
     /// Wrong, wait, ended session, busy.
     pub note: Option<Note>,
+    /// A filled form that goes along.
+    pub kept: Option<Kept>,
 }
 
 impl LoginPage {
@@ -39,6 +43,15 @@ impl LoginPage {
     pub fn busy() -> Note {
         Note::warn("Many people are signing in just now. Wait a few seconds, then try again.")
     }
+}
+
+/// Signed in again: one button posts what was kept, now with a token that is right for it.
+#[derive(Template, Clone, Default)]
+#[template(path = "session/resume.html", blocks = ["content"])]
+pub struct ResumePage {
+    pub shell: Shell,
+    pub action: String,
+    pub fields: Posted,
 }
 
 #[derive(Template, Clone, Default)]

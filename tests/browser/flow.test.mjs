@@ -331,22 +331,35 @@ test('a session that ended in the meantime leads to the sign-in, and nothing is 
   await ask('too late');
   await context.clearCookies();
   await dialog().locator('[name=password]').fill(OWNER.password);
-  await follow(page, dialog().getByRole('button', { name: 'Generate token' }), '/login');
+  await dialog().getByRole('button', { name: 'Generate token' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.match(await page.locator('main').innerText(), /Your session has ended/);
   await signIn(context, here.site);
   await at('/settings/tokens');
   assert.equal(await page.getByRole('row').filter({ hasText: 'too late' }).count(), 0);
 });
 
-test('who had to sign in again goes on with the form', async () => {
-  await ask('go on');
-  await context.clearCookies();
-  await dialog().locator('[name=password]').fill(OWNER.password);
-  await follow(page, dialog().getByRole('button', { name: 'Generate token' }), '/login');
-  await page.locator('[name=email]').fill(OWNER.email);
-  await page.locator('[name=password]').fill(OWNER.password);
-  await goOn(page, 'password').click();
-  await page.waitForURL(url => url.pathname !== '/login', { waitUntil: 'load' });
-  assert.equal(new URL(page.url()).pathname, '/settings/tokens/new');
+test('who had to sign in again gets the filled form back, from the form and from its password step', async () => {
+  for (const name of ['from the form', 'from the step']) {
+    await ask(name);
+    if (name === 'from the form') {
+      await dialog().getByRole('button', { name: 'Cancel' }).click();
+      await context.clearCookies();
+      await goOn(page, 'lifetime').click();
+    } else {
+      await context.clearCookies();
+      await dialog().locator('[name=password]').fill(OWNER.password);
+      await dialog().getByRole('button', { name: 'Generate token' }).click();
+    }
+    await page.locator('[name=kept]').waitFor({ state: 'attached' });
+    assert.doesNotMatch(await page.locator('[name=kept]').inputValue(), /bicycles/);
+    await page.locator('[name=email]').fill(OWNER.email);
+    await page.locator('[name=password]').fill(OWNER.password);
+    await goOn(page, 'password').click();
+    await page.locator('[name=lifetime]').waitFor();
+    assert.equal(await page.locator('[name=name]').inputValue(), name);
+    assert.deepEqual(await page.locator('[name=m]:checked').evaluateAll(boxes => boxes.map(box => box.value)), [STOP]);
+  }
 });
 
 test('who signs out sees nothing any more, with the back button neither, and who signs in goes on where they were', async () => {

@@ -8,6 +8,7 @@ import {
   confirmPage,
   dialog,
   difference,
+  endedForm,
   filled,
   form,
   formErrors,
@@ -15,17 +16,20 @@ import {
   list,
   login,
   openDetails,
+  password,
   preview,
+  profileForm,
   removeDialog,
   revealed,
   revealedPage,
   selected,
   send,
   sendPlainly,
+  sessions,
   setForm,
   wrongPassword,
 } from './steps.mjs';
-import { goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
+import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
 /** Three looks are taken at each state: two themes on a desk, and one on a small phone. */
 export const DESK = { viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' };
@@ -112,6 +116,32 @@ export const PHASES = [
           await send(page, goOn(page, 'password'));
         },
       ],
+      ['form-ended', 'stranger', endedForm],
+      [
+        'form-ended-in-place',
+        'stranger',
+        async (page, site) => {
+          await signIn(page.context(), site);
+          await filled(page, site);
+          await page.context().clearCookies({ name: 'hallpass' });
+          await goOn(page, 'lifetime').click();
+          await page.locator('[name=kept]').waitFor({ state: 'attached' });
+        },
+      ],
+      [
+        'form-resumed',
+        'stranger',
+        async (page, site) => {
+          await endedForm(page, site);
+          // The script would press the button at once.
+          await page.route('**/app.js', route => route.fulfill({ contentType: 'text/javascript', body: '' }));
+          await page.locator('[name=email]').fill(OWNER.email);
+          await page.locator('[name=password]').fill(OWNER.password);
+          await send(page, goOn(page, 'password'));
+          await page.locator('[data-press]').waitFor();
+          await page.context().clearCookies();
+        },
+      ],
       ['missing-signed-out', 'stranger', (page, site) => page.goto(`${site.url}/no/such/page`)],
       ['missing', 'owner', (page, site) => page.goto(`${site.url}/no/such/page`)],
       [
@@ -136,6 +166,50 @@ export const PHASES = [
           await send(page, goOn(page, 'lifetime'));
           await page.getByRole('alert').waitFor();
         },
+      ],
+      ['profile', 'owner', profileForm],
+      [
+        'profile-errors',
+        'owner',
+        async (page, site) => {
+          await profileForm(page, site);
+          await page.locator('[name=name]').fill('');
+          await send(page, goOn(page, 'date_style'));
+        },
+      ],
+      ['password', 'owner', password],
+      [
+        'password-errors',
+        'owner',
+        async (page, site) => {
+          await password(page, site);
+          await page.locator('[name=new_password]').fill('short');
+          await send(page, goOn(page, 'new_password'));
+        },
+      ],
+      ['sessions', 'owner', sessions],
+      [
+        'sessions-dialog',
+        'owner',
+        async (page, site) => {
+          await sessions(page, site);
+          await page.getByRole('button', { name: 'End all others…' }).click();
+          await dialog(page).locator('[name=password]').waitFor();
+        },
+      ],
+      [
+        'sessions-page',
+        'owner',
+        async (page, site) => {
+          await sessions(page, site);
+          await page.locator('[name=id]').first().check();
+          await sendPlainly(page, 'id');
+        },
+      ],
+      [
+        'sessions-none-selected',
+        'owner',
+        async (page, site) => (await sessions(page, site), sendPlainly(page, 'id')),
       ],
       ['list', 'owner', list],
       ['list-selected', 'owner', (page, site) => selected(page, site, 2)],

@@ -116,3 +116,13 @@ export const difference = async (page, site) => {
 export const api = (page, site, query = '') => page.goto(`${site.url}/admin/apis/platform${query}`);
 export const setForm = (page, site) => page.goto(`${site.url}/admin/apis/platform/sets/new`);
 export const login = (page, site, query = '') => page.goto(`${site.url}/login${query}`);
+export const profileForm = (page, site) => page.goto(`${site.url}/settings/profile`);
+export const password = (page, site) => page.goto(`${site.url}/settings/password`);
+export const sessions = (page, site) => page.goto(`${site.url}/settings/sessions`);
+/** A filled form that is sent without scripts after its session has ended. */
+export const endedForm = async (page, site) => {
+  await signIn(page.context(), site);
+  await filled(page, site);
+  await page.context().clearCookies({ name: 'hallpass' });
+  await sendPlainly(page, 'lifetime');
+};

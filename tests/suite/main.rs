@@ -16,6 +16,7 @@ mod routes;
 mod rules;
 mod schema;
 mod secrets;
+mod settings;
 mod support;
 mod tokens;
 mod verify;

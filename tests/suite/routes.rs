@@ -33,8 +33,17 @@ fn nobody_gets_past_a_sign_in_without_a_session() {
     for row in ROUTES.iter().filter(|row| row.guard != Guard::Visitor) {
         for person in [&stranger, &forged] {
             let answer = come(person, row);
-            assert_eq!(answer.status, 303, "{row:?}");
-            assert!(answer.header("location").starts_with("/login"), "{row:?}");
+            match row.method {
+                "GET" => {
+                    assert_eq!(answer.status, 303, "{row:?}");
+                    assert!(answer.header("location").starts_with("/login"), "{row:?}");
+                }
+                // What was typed goes along through signing in.
+                _ => {
+                    assert_eq!(answer.status, 401, "{row:?}");
+                    assert_eq!(answer.attribute("form[action='/login'] [name=kept_to]", "value"), address(row));
+                }
+            }
         }
     }
 }
@@ -62,6 +71,17 @@ fn every_changing_route_refuses_a_form_without_its_token() {
     for row in ROUTES.iter().filter(|row| row.method == "POST") {
         let answer = maria.post(&address(row), &crate::support::Form(vec![("form_token".into(), "x".into())]));
         assert_eq!(answer.status, 403, "{row:?}");
+    }
+}
+
+#[test]
+fn a_form_without_its_token_tells_nobody_of_administration() {
+    let site = Site::start();
+    site.owner_with_zones();
+    let jan = site.person("jan@example.com", Role::Contributor);
+    for row in ROUTES.iter().filter(|row| row.method == "POST" && row.guard == Guard::Administrator) {
+        let answer = jan.post(&address(row), &crate::support::Form(vec![("form_token".into(), "x".into())]));
+        assert_eq!(answer.status, 404, "{row:?}");
     }
 }
 
