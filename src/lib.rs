@@ -23,6 +23,7 @@ pub mod actor;
 pub mod audit;
 pub mod catalogue;
 pub mod confirm;
+pub mod refusal;
 pub mod tx;
 
 pub mod account;

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["actor", "tx"],
     &["audit", "confirm"],
-    &["catalogue", "usage"],
+    &["catalogue", "refusal", "usage"],
     &["index"],
     &["account", "token", "session", "app", "jobs"],
     &["http"],
