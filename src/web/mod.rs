@@ -1,5 +1,10 @@
 //! The pages: every route on one screen, each with who may come. What the first argument of a handler is, its row says.
 
+pub mod activity;
+mod activity_chart;
+mod activity_csv;
+pub mod activity_pages;
+mod activity_words;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
@@ -124,6 +129,11 @@ routes! {
     POST "/settings/tokens/new/confirm"       SignedIn      => tokens::generate::confirm;
     GET  "/settings/tokens/expiry"            SignedIn      => tokens::generate::expiry;
     POST "/settings/tokens/value.txt"         SignedIn      => tokens::generate::download;
+
+    GET  "/settings/activity"                 SignedIn      => activity::own;
+    GET  "/settings/activity.csv"             SignedIn      => activity::own_file;
+    GET  "/settings/tokens/{id}/activity"     SignedIn      => activity::of_token;
+    GET  "/settings/tokens/{id}/activity.csv" SignedIn      => activity::file_of_token;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

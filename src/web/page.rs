@@ -2,8 +2,11 @@
 //! (notes, facts, choices, field errors) that the pages of several nouns are made of.
 
 /// The sidebar: one line here is all that a new page needs to be found. Entries of a group stand together.
-const ENTRIES: &[Entry] =
-    &[settings("/settings/tokens", "key-round", "Access tokens"), administration("/admin/apis", "blocks", "APIs")];
+const ENTRIES: &[Entry] = &[
+    settings("/settings/tokens", "key-round", "Access tokens"),
+    settings("/settings/activity", "activity", "Activity"),
+    administration("/admin/apis", "blocks", "APIs"),
+];
 
 struct Entry {
     group: &'static str,
