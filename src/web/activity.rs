@@ -245,7 +245,7 @@ fn page_of(token: &TokenId) -> String {
 }
 
 fn tabs(view: &View, address: &str, log: &Log) -> Vec<Tab> {
-    let labels = ["All", "Changes", "Refused calls"];
+    let labels = ["All", "Changes", "Refused"];
     let tabs = Show::EVERY.into_iter().zip(labels).zip(log.counts);
     tabs.map(|((show, label), count)| Tab {
         label,
