@@ -507,3 +507,34 @@ fn counters_go_after_90_days_and_refusals_after_a_week() {
     assert_eq!(counters(&site), ["2027-02-21 pdns/zones:listZones 1 0"]);
     assert_eq!(left(), (1, 1, 0));
 }
+
+/// Both go through all tables in the same order: one waits for the other, and neither is broken off.
+#[test]
+fn two_processes_that_flush_at_once_lose_nothing() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let ids: Vec<_> = (0..20)
+        .map(|nth| {
+            maria.generate(&format!("t{nth}"), &["zones:listZones"]);
+            hallpass::types::TokenId::from(maria.id_of(&format!("t{nth}")).as_str())
+        })
+        .collect();
+    let other = site.beside();
+    let now = site.app.now();
+    let busy = |of: &Site, turn: usize| {
+        for round in 0..20 {
+            for nth in 0..ids.len() {
+                let token = &ids[(nth * (turn + 1) + round) % ids.len()];
+                let call = hallpass::usage::Call { token, method: "pdns/zones:listZones", at: now, ip: None };
+                of.app.usage.accepted(call, 1, "agent");
+            }
+            hallpass::jobs::flush_usage(&of.app).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| busy(&site, 0));
+        scope.spawn(|| busy(&other, 2));
+    });
+    let sum = |table: &str| site.texts(&format!("SELECT CAST(SUM(accepted) AS TEXT) AS text FROM {table}"));
+    assert_eq!((sum("calls"), sum("callers")), (vec!["800".to_owned()], vec!["800".to_owned()]));
+}
