@@ -1,4 +1,4 @@
-//! What runs beside the requests: following the database, writing last use, dropping what is past use.
+//! What runs beside the requests: following the database, writing use, dropping what is past use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::{account, confirm, session, usage};
+use crate::{account, confirm, refusal, session, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// Runs until `stop` turns true; then the last use is written once more. Each has a loop of its own: a slow flush must not
+/// Runs until `stop` turns true; then use is written once more. Each has a loop of its own: a slow flush must not
 /// keep verification from hearing the news.
 pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     tokio::join!(
@@ -61,6 +61,8 @@ pub fn prune_all(app: &App) -> Result<()> {
         session::prune(tx)?;
         confirm::prune(tx)?;
         account::prune_guesses(tx)?;
+        usage::prune(tx)?;
+        refusal::prune(tx)?;
         Ok(())
     })
 }

@@ -1,8 +1,8 @@
 //! Hallpass: self-hosted access tokens for any HTTP API, verified at the proxy.
 //!
 //! From the ground up: `error types policy password when guess secret scope` know nothing of each other's nouns; `db schema config
-//! telemetry` hold the machine; `actor tx audit confirm` are what every change is made of; `catalogue index app` are what verification
-//! asks; `account session token usage jobs` hold the rules of their nouns; `web verify cli` translate for people,
+//! telemetry` hold the machine; `actor tx audit confirm` are what every change is made of; `catalogue refusal index app` are what verification
+//! asks; `account session token usage activity jobs` hold the rules of their nouns; `web verify cli` translate for people,
 //! proxies and operators, and `server` puts them behind one door. Imports point downwards only.
 
 pub mod error;
@@ -23,9 +23,11 @@ pub mod actor;
 pub mod audit;
 pub mod catalogue;
 pub mod confirm;
+pub mod refusal;
 pub mod tx;
 
 pub mod account;
+pub mod activity;
 pub mod app;
 pub mod index;
 pub mod jobs;

@@ -93,6 +93,23 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A client's text without what could be a value of ours: every run of base62 characters that is long enough to be one is cut
+/// out, whatever stands before it, so that an encoded `_` or a former prefix hides none.
+pub fn without_values(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        let (word, behind) = rest.split_at(run);
+        out.push_str(if run < RANDOM_CHARACTERS + CHECK_CHARACTERS { word } else { "…" });
+        let other = behind.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(behind.len());
+        let (between, next) = behind.split_at(other);
+        out.push_str(between);
+        rest = next;
+    }
+    out
+}
+
 /// SHA-256 of a value (or of a session's key, or of a confirmation's): what is stored and looked up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
@@ -210,6 +227,25 @@ mod tests {
     fn the_checksum_is_crc_32_in_base62_with_leading_zeros() {
         // CRC-32 of "123456789" is 0xCBF43926 = 3421780262: the check value of the catalogue of CRCs.
         assert_eq!(checksum("123456789"), "3jZRME");
+    }
+
+    #[test]
+    fn no_value_is_left_in_a_client_s_text_and_what_is_shorter_stays() {
+        let value = Secret::generate("hp", &counting()).unwrap();
+        let text = value.reveal();
+        for (path, expected) in [
+            (format!("/a/{text}/b"), "/a/hp_…/b"),
+            (format!("/{}", text.replace('_', "%5F")), "/hp%…"),
+            (format!("{text}{text}"), "hp_…_…"),
+            (
+                "/zones/0123456789012345678901234567890123456789a".into(),
+                "/zones/0123456789012345678901234567890123456789a",
+            ),
+            ("/é/ü".into(), "/é/ü"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(without_values(&path), expected);
+        }
     }
 
     #[test]

@@ -1,89 +1,222 @@
-//! Last use of tokens: gathered in memory while verifying, written in one transaction every few seconds and at shutdown.
+//! Use of tokens: gathered in memory while verifying, written in one transaction every few seconds and at shutdown.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+mod store;
+#[cfg(test)]
+mod tests;
 
-use diesel::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::db::Conn;
+use chrono::NaiveDate;
+
 use crate::error::Result;
-use crate::schema::{tokens, uses};
-use crate::tx::Tx;
+use crate::refusal::{Noted, clean};
 use crate::types::{Stamp, TokenId};
 
-/// More tokens than this between two flushes: the rest is seen at their next use.
+pub use store::{prune, save};
+
+/// Tokens, methods and addresses that are held between two flushes. What would be one more is not counted: of a token that
+/// is there already the last use still is, and all of its calls from addresses that are there.
 const MOST: usize = 200_000;
+/// Addresses of a token and day, in memory and in the table; calls from further ones are counted together, under `''`.
+const ADDRESSES: usize = 200;
+/// Single refusals between two flushes, and those of one token, so that a noisy one leaves room for the others. What is
+/// over is counted, but cannot be looked up.
+const REFUSALS: usize = 1_000;
+const REFUSALS_OF_A_TOKEN: usize = 20;
 const AGENT_MOST: usize = 300;
 
 #[derive(Default)]
 pub struct Usage {
-    last: Mutex<HashMap<TokenId, Use>>,
+    gathered: Mutex<Gathered>,
+}
+
+/// A verdict about a living token.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub token: &'a TokenId,
+    /// `API/SERVICE:METHOD`; empty where the request was no method of the catalogue.
+    pub method: &'a str,
+    pub at: Stamp,
+    pub ip: Option<IpAddr>,
+}
+
+/// What was gathered since the last flush.
+#[derive(Default)]
+pub struct Gathered {
+    tokens: HashMap<TokenId, OfToken>,
+    /// Keys in all of the maps.
+    entries: usize,
+    refusals: Vec<(TokenId, Noted)>,
+}
+
+#[derive(Default)]
+struct OfToken {
+    last: Option<Use>,
+    /// Last use of each of its values, by number.
+    generations: BTreeMap<i64, Stamp>,
+    days: BTreeMap<NaiveDate, Day>,
+    /// Refusals of it that are kept.
+    refusals: usize,
 }
 
 #[derive(Clone)]
-pub struct Use {
-    pub at: Stamp,
-    pub ip: String,
-    pub agent: String,
+struct Use {
+    at: Stamp,
+    ip: Option<IpAddr>,
+    agent: String,
+}
+
+#[derive(Default)]
+struct Day {
+    methods: HashMap<String, Counts>,
+    addresses: HashMap<Option<IpAddr>, Counts>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Counts {
+    accepted: i64,
+    refused: i64,
+}
+
+impl Counts {
+    const ACCEPTED: Counts = Counts { accepted: 1, refused: 0 };
+    const REFUSED: Counts = Counts { accepted: 0, refused: 1 };
+
+    fn add(&mut self, more: Counts) {
+        self.accepted += more.accepted;
+        self.refused += more.refused;
+    }
 }
 
 impl Usage {
-    pub fn note(&self, token: &TokenId, at: Stamp, ip: String, agent: &str) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.len() >= MOST && !last.contains_key(token) {
-            return;
-        }
-        let agent = agent.chars().take(AGENT_MOST).filter(|c| !c.is_control()).collect();
-        last.insert(token.clone(), Use { at, ip, agent });
+    /// `generation` is the number of the value that was sent.
+    pub fn accepted(&self, call: Call<'_>, generation: i64, agent: &str) {
+        let last = Use { at: call.at, ip: call.ip, agent: clean(agent, AGENT_MOST) };
+        self.lock().accept(call, generation, last);
     }
 
-    /// Writes what was gathered. When the database refuses, it is kept for the next time, unless it was used since.
-    pub fn flush(&self, write: impl FnOnce(&HashMap<TokenId, Use>) -> Result<()>) -> Result<usize> {
-        let gathered = std::mem::take(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner));
-        if gathered.is_empty() {
+    pub fn refused(&self, call: Call<'_>, refusal: Noted) {
+        let mut gathered = self.lock();
+        gathered.count(call, Counts::REFUSED);
+        gathered.keep(call.token.clone(), refusal);
+    }
+
+    /// Writes what was gathered. When the database refuses, it is kept for the next time. Both maps are put together beside
+    /// the lock, for which verdicts wait: under it is only what came meanwhile.
+    pub fn flush(&self, write: impl FnOnce(&Gathered) -> Result<()>) -> Result<usize> {
+        let mut gathered = std::mem::take(&mut *self.lock());
+        if gathered.tokens.is_empty() {
             return Ok(0);
         }
-        let written = write(&gathered);
-        if written.is_err() {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            for (token, kept) in gathered {
-                last.entry(token).or_insert(kept);
+        let Err(cause) = write(&gathered) else { return Ok(gathered.tokens.len()) };
+        let since = std::mem::take(&mut *self.lock());
+        gathered.absorb(since);
+        let mut now = self.lock();
+        let meanwhile = std::mem::replace(&mut *now, gathered);
+        now.absorb(meanwhile);
+        Err(cause)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gathered {
+    fn accept(&mut self, call: Call<'_>, generation: i64, last: Use) {
+        self.count(call, Counts::ACCEPTED);
+        if let Some(of) = self.of(call.token) {
+            of.used(generation, last.at);
+            of.seen(last);
+        }
+    }
+
+    fn count(&mut self, call: Call<'_>, counts: Counts) {
+        let day = call.at.utc().date_naive();
+        self.count_method(call.token, day, call.method, counts);
+        self.count_address(call.token, day, call.ip, counts);
+    }
+
+    fn count_method(&mut self, token: &TokenId, day: NaiveDate, method: &str, counts: Counts) {
+        let room = self.entries < MOST;
+        let Some(of) = self.of(token) else { return };
+        let methods = &mut of.days.entry(day).or_default().methods;
+        if let Some(known) = methods.get_mut(method) {
+            known.add(counts);
+        } else if room {
+            methods.insert(method.to_owned(), counts);
+            self.entries += 1;
+        }
+    }
+
+    fn count_address(&mut self, token: &TokenId, day: NaiveDate, ip: Option<IpAddr>, counts: Counts) {
+        let room = self.entries < MOST;
+        let Some(of) = self.of(token) else { return };
+        let addresses = &mut of.days.entry(day).or_default().addresses;
+        let full = addresses.len() >= ADDRESSES && !addresses.contains_key(&ip);
+        let ip = ip.filter(|_| !full);
+        if let Some(known) = addresses.get_mut(&ip) {
+            known.add(counts);
+        } else if room {
+            addresses.insert(ip, counts);
+            self.entries += 1;
+        }
+    }
+
+    fn keep(&mut self, token: TokenId, refusal: Noted) {
+        let full = self.refusals.len() >= REFUSALS;
+        let Some(of) = self.of(&token).filter(|of| !full && of.refusals < REFUSALS_OF_A_TOKEN) else { return };
+        of.refusals += 1;
+        self.refusals.push((token, refusal));
+    }
+
+    /// Puts what came later to it, within the same bounds.
+    fn absorb(&mut self, later: Gathered) {
+        for (token, theirs) in later.tokens {
+            for (day, theirs) in theirs.days {
+                for (method, counts) in theirs.methods {
+                    self.count_method(&token, day, &method, counts);
+                }
+                for (ip, counts) in theirs.addresses {
+                    self.count_address(&token, day, ip, counts);
+                }
             }
-            return written.map(|()| 0);
+            let Some(of) = self.of(&token) else { continue };
+            for (number, at) in theirs.generations {
+                of.used(number, at);
+            }
+            if let Some(last) = theirs.last {
+                of.seen(last);
+            }
         }
-        Ok(gathered.len())
+        for (token, refusal) in later.refusals {
+            self.keep(token, refusal);
+        }
+    }
+
+    fn of(&mut self, token: &TokenId) -> Option<&mut OfToken> {
+        if !self.tokens.contains_key(token) {
+            if self.entries >= MOST {
+                return None;
+            }
+            self.entries += 1;
+            self.tokens.insert(token.clone(), OfToken::default());
+        }
+        self.tokens.get_mut(token)
     }
 }
 
-/// A token that was purged meanwhile has no row to hang the use on: it is passed over.
-pub fn save(tx: &mut Tx<'_>, gathered: &HashMap<TokenId, Use>) -> Result<()> {
-    for (token, last) in gathered {
-        if diesel::select(diesel::dsl::exists(tokens::table.find(token))).get_result::<bool>(tx.conn)? {
-            put(tx.conn, token, last)?;
+impl OfToken {
+    fn used(&mut self, generation: i64, at: Stamp) {
+        let known = self.generations.entry(generation).or_insert(at);
+        *known = at.max(*known);
+    }
+
+    fn seen(&mut self, last: Use) {
+        if self.last.as_ref().is_none_or(|known| known.at <= last.at) {
+            self.last = Some(last);
         }
     }
-    Ok(())
-}
-
-fn put(conn: &mut Conn, token: &TokenId, last: &Use) -> Result<()> {
-    macro_rules! upsert {
-        ($conn:expr) => {
-            diesel::insert_into(uses::table)
-                .values((
-                    uses::token_id.eq(token),
-                    uses::used_at.eq(last.at),
-                    uses::ip.eq(&last.ip),
-                    uses::agent.eq(&last.agent),
-                ))
-                .on_conflict(uses::token_id)
-                .do_update()
-                .set((uses::used_at.eq(last.at), uses::ip.eq(&last.ip), uses::agent.eq(&last.agent)))
-                .execute($conn)?
-        };
-    }
-    match conn {
-        Conn::Postgres(conn) => upsert!(conn),
-        Conn::Sqlite(conn) => upsert!(conn),
-    };
-    Ok(())
 }

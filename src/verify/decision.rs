@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::request::{Asked, Credential};
 use crate::app::App;
-use crate::catalogue::target::{self, Refused as Unclear};
+use crate::catalogue::target;
 use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
 use crate::index::{AccountState, Token, Value};
+use crate::refusal::Rule;
 use crate::scope;
 use crate::secret::Digest;
-use crate::types::{Role, Stamp};
+use crate::types::Stamp;
 
 /// One request that a proxy asks about.
 pub struct Question<'a> {
@@ -29,42 +30,30 @@ pub enum Verdict {
     Unknown,
     /// 403: alive, but not enough.
     Refused(Refusal),
-    /// 429, seconds to wait.
-    TooMany(u64),
+    /// 429, with the seconds to wait.
+    TooMany(Refusal, u64),
 }
 
 /// Who passes, as what.
 pub struct Pass {
-    pub token: Arc<Token>,
+    pub value: Arc<Value>,
     pub account: AccountState,
-    /// `SERVICE:METHOD`.
-    pub method: String,
+    pub method: Named,
 }
 
 pub struct Refusal {
     pub rule: Rule,
-    /// The scope that would be needed, where the request is a known method.
-    pub scope: Option<String>,
-    pub token: Arc<Token>,
+    /// The method that is refused, where the request is a known one.
+    pub method: Option<Named>,
+    pub value: Arc<Value>,
 }
 
-/// Which rule said no, as the token's owner may read it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Rule {
-    #[error("The address names no API that is known here.")]
-    NoApi,
-    #[error("{0}")]
-    Unclear(#[from] Unclear),
-    #[error("The catalogue has no method with this HTTP method and path.")]
-    NoMethod,
-    #[error("The method is not among the token's scopes.")]
-    Scope,
-    #[error("The method needs the role {role}, which the account does not have.", role = crate::actor::wording(*.0))]
-    Role(Role),
-    #[error("The resource is not in the token's allow list.")]
-    Resource,
-    #[error("The client's address is not in the token's list.")]
-    Address,
+/// A method, as its scope.
+pub struct Named {
+    /// `API/SERVICE:METHOD`
+    pub full: String,
+    /// As people and proxies read it: `SERVICE:METHOD` while there is one API.
+    pub shown: String,
 }
 
 /// Follows `security.md` section 1, steps 3 to 9; who may ask and what was asked is settled before.
@@ -81,7 +70,7 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
         return Verdict::Unknown;
     }
     let catalogue = app.catalogue();
-    let refuse = |rule, scope| Verdict::Refused(Refusal { rule, scope, token: value.token.clone() });
+    let refuse = |rule, method| Verdict::Refused(Refusal { rule, method, value: value.clone() });
     let Some(api) = api_of(&catalogue, question) else {
         return refuse(Rule::NoApi, None);
     };
@@ -92,17 +81,17 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
     // Where templates fit alike, the right to every one of them is needed.
     for (method, found) in &found {
         if let Err(rule) = may(&value.token, &account, api, method, found, query, question.client) {
-            return refuse(rule, Some(shown(&catalogue, api, method)));
+            return refuse(rule, Some(named(&catalogue, api, method)));
         }
     }
     let Some((method, _)) = found.first() else {
         return refuse(Rule::NoMethod, None);
     };
-    let method = shown(&catalogue, api, method);
+    let method = named(&catalogue, api, method);
     if let Err(seconds) = value.token.take_turn() {
-        return Verdict::TooMany(seconds);
+        return Verdict::TooMany(Refusal { rule: Rule::Rate, method: Some(method), value }, seconds);
     }
-    Verdict::Pass(Pass { token: value.token.clone(), account, method })
+    Verdict::Pass(Pass { value, account, method })
 }
 
 /// The checksum is looked at before anything is looked up.
@@ -162,6 +151,7 @@ fn may(
     }
 }
 
-fn shown(catalogue: &Catalogue, api: &Api, method: &Method) -> String {
-    catalogue.show(&format!("{}/{}", api.slug, method.short()))
+fn named(catalogue: &Catalogue, api: &Api, method: &Method) -> Named {
+    let full = format!("{}/{}", api.slug, method.short());
+    Named { shown: catalogue.show(&full), full }
 }

@@ -12,11 +12,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::config::Config;
 use crate::http::{client, header_text, peer, problem};
-use decision::{Pass, Question, Refusal, Verdict, decide};
+use crate::refusal::{self, Noted};
+use crate::types::Stamp;
+use crate::usage::Call;
+use decision::{Named, Pass, Question, Refusal, Verdict, decide};
 use request::Asked;
 
 const FORWARDED: &str = "/verify";
 const DIRECT: &str = "/verify/direct";
+const REFERENCE: HeaderName = HeaderName::from_static("x-hallpass-reference");
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config.route(FORWARDED, web::to(forwarded));
@@ -82,24 +86,51 @@ fn answer(
     let question = Question { asked, credential, api: own.api, client };
     match decide(app, now, &question) {
         Verdict::Pass(pass) => {
-            let agent =
-                request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-            let address = client.map(|address| address.to_string()).unwrap_or_default();
-            app.usage.note(&pass.token.id, now, address, agent);
+            let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+            let call = Call { token: &pass.value.token.id, method: &pass.method.full, at: now, ip: client };
+            app.usage.accepted(call, pass.value.number, agent.unwrap_or_default());
             passed(&pass)
         }
         Verdict::NoCredential => unauthorized("No credential was sent.", r#"Bearer realm="hallpass""#),
         Verdict::Unknown => {
             unauthorized("The token is not valid.", r#"Bearer realm="hallpass", error="invalid_token""#)
         }
-        Verdict::Refused(refusal) => refused(app, &refusal),
-        Verdict::TooMany(seconds) => {
+        Verdict::Refused(refusal) => refused(&refusal, &note(app, now, &question, &refusal)),
+        Verdict::TooMany(refusal, seconds) => {
+            let reference = note(app, now, &question, &refusal);
             let status = if own.deny_with_403 { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
             let mut answer = HttpResponse::build(status);
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
-            problem(answer, status, "The token has used up its requests for now.", serde_json::json!({}))
+            answer.insert_header((REFERENCE, reference.clone()));
+            problem(answer, status, &refusal.rule.to_string(), serde_json::json!({ "reference": reference }))
         }
     }
+}
+
+/// Tells the token's owner of a refusal; the answer is the reference under which it is found, or nothing where the random
+/// generator failed.
+fn note(app: &App, now: Stamp, question: &Question<'_>, refusal: &Refusal) -> String {
+    let Question { asked, client, .. } = question;
+    let request = refusal::Request { http_method: asked.http_method, target: asked.target, ip: *client };
+    let (full, shown) = refusal.method.as_ref().map_or(("", None), |method| (&*method.full, Some(&*method.shown)));
+    let token = &refusal.value.token.id;
+    let noted = match Noted::new(refusal.rule, shown, &request, now, &app.random) {
+        Ok(noted) => noted,
+        Err(cause) => {
+            tracing::error!(error = ?cause, "a refusal has no reference");
+            return String::new();
+        }
+    };
+    let reference = noted.reference().to_owned();
+    tracing::info!(
+        reference,
+        token = token.as_str(),
+        scope = shown.unwrap_or_default(),
+        rule = %refusal.rule,
+        "refused"
+    );
+    app.usage.refused(Call { token, method: full, at: now, ip: *client }, noted);
+    reference
 }
 
 /// The query of `/verify` itself.
@@ -131,9 +162,9 @@ fn passed(pass: &Pass) -> HttpResponse {
         ("x-hallpass-account-kind", pass.account.kind.to_string()),
         ("x-hallpass-role", pass.account.role.to_string()),
         ("x-hallpass-teams", String::new()),
-        ("x-hallpass-token-id", pass.token.id.to_string()),
-        ("x-hallpass-token-name", header_text(&pass.token.name)),
-        ("x-hallpass-method", pass.method.clone()),
+        ("x-hallpass-token-id", pass.value.token.id.to_string()),
+        ("x-hallpass-token-name", header_text(&pass.value.token.name)),
+        ("x-hallpass-method", pass.method.shown.clone()),
     ];
     let mut answer = HttpResponse::Ok();
     for (name, value) in headers {
@@ -150,23 +181,17 @@ fn unauthorized(detail: &str, challenge: &'static str) -> HttpResponse {
 }
 
 /// The answer says no more than the scope that is missing; which rule it was is for the owner, under the reference.
-fn refused(app: &App, refusal: &Refusal) -> HttpResponse {
-    let reference = app.random.base62(8).map(|text| text.to_string()).unwrap_or_default();
-    tracing::info!(
-        reference,
-        token = refusal.token.id.as_str(),
-        scope = refusal.scope.as_deref().unwrap_or_default(),
-        rule = %refusal.rule,
-        "refused"
-    );
-    let challenge = match &refusal.scope {
-        Some(scope) => format!(r#"Bearer realm="hallpass", error="insufficient_scope", scope="{scope}""#),
+fn refused(refusal: &Refusal, reference: &str) -> HttpResponse {
+    let challenge = match &refusal.method {
+        Some(Named { shown, .. }) => {
+            format!(r#"Bearer realm="hallpass", error="insufficient_scope", scope="{shown}""#)
+        }
         None => r#"Bearer realm="hallpass", error="insufficient_scope""#.to_owned(),
     };
     let mut answer = HttpResponse::Forbidden();
     answer.insert_header((header::WWW_AUTHENTICATE, challenge));
     // Once more as a header: proxies drop the body of this answer.
-    answer.insert_header((HeaderName::from_static("x-hallpass-reference"), reference.clone()));
+    answer.insert_header((REFERENCE, reference));
     let members = serde_json::json!({ "reference": reference });
     problem(answer, StatusCode::FORBIDDEN, "The token may not make this request.", members)
 }

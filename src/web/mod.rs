@@ -1,5 +1,10 @@
 //! The pages: every route on one screen, each with who may come. What the first argument of a handler is, its row says.
 
+pub mod activity;
+mod activity_chart;
+mod activity_csv;
+pub mod activity_pages;
+mod activity_words;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
@@ -168,6 +173,11 @@ routes! {
     POST "/settings/tokens/{id:[0-9a-f-]+}/regenerate/confirm" SignedIn => tokens::regenerate::confirm;
     POST "/settings/tokens/{id:[0-9a-f-]+}/end-grace"    SignedIn      => tokens::regenerate::review_end;
     POST "/settings/tokens/{id:[0-9a-f-]+}/end-grace/confirm" SignedIn => tokens::regenerate::confirm_end;
+
+    GET  "/settings/activity"                 SignedIn      => activity::own;
+    GET  "/settings/activity.csv"             SignedIn      => activity::own_file;
+    GET  "/settings/tokens/{id:[0-9a-f-]+}/activity"     SignedIn      => activity::of_token;
+    GET  "/settings/tokens/{id:[0-9a-f-]+}/activity.csv" SignedIn      => activity::file_of_token;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

@@ -7,6 +7,7 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/password", "lock", "Password"),
     settings("/settings/sessions", "monitor", "Sessions"),
     settings("/settings/tokens", "key-round", "Access tokens"),
+    settings("/settings/activity", "activity", "Activity"),
     administration("/admin/apis", "blocks", "APIs"),
 ];
 

@@ -172,8 +172,9 @@ pub fn changes(
         _ => format!("{is}, was {was}"),
     };
     let mut facts = Vec::new();
-    for (field, is) in after {
-        let was = before.get(field).unwrap_or(&Value::Null);
+    let nothing = Value::Null;
+    let differing = after.iter().map(|(field, is)| (field, before.get(field).unwrap_or(&nothing), is));
+    for (field, was, is) in differing.filter(|(_, was, is)| was != is) {
         let fact = match field.as_str() {
             "name" => Fact::new("Name", from_to(text(was), text(is))),
             "description" => Fact::new("Description", from_to(text(was), text(is))),
@@ -190,6 +191,10 @@ pub fn changes(
             "rate_per_minute" => Fact::new("Requests", format!("at most {is} per minute")),
             "enabled" if is.as_bool() == Some(true) => Fact::new("Enabled", "yes, calls pass again"),
             "enabled" => Fact::new("Enabled", "no, calls are refused"),
+            "email" => Fact::new("E-mail", from_to(text(was), text(is))),
+            "role" => Fact::new("Role", from_to(text(was), text(is)).replace('_', " ")),
+            "time_zone" => Fact::new("Time zone", from_to(text(was), text(is))),
+            "date_style" => Fact::new("Dates", from_to(text(was), text(is))),
             other => Fact::new(other, from_to(text(was), text(is))),
         };
         facts.push(fact);

@@ -2,8 +2,10 @@
 
 import { large } from './fixtures/large.mjs';
 import {
+  activity,
   api,
   button,
+  call,
   confirmDialog,
   confirmPage,
   dialog,
@@ -72,6 +74,7 @@ export const PHASES = [
     states: [
       ['list-empty', 'owner', list],
       ['form-without-api', 'owner', form],
+      ['activity-empty', 'owner', activity],
       ['apis-empty', 'owner', (page, site) => page.goto(`${site.url}/admin/apis`)],
     ],
   },
@@ -83,6 +86,7 @@ export const PHASES = [
         name: 'ci-deploy-production',
         description: 'GitLab CI: deploys and restarts production',
       });
+      await call(owner, site, await generate(owner, site, { name: 'intellij-maria' }));
       await generate(owner, site, {
         name: 'a-name-as-long-as-a-name-may-be-'.padEnd(100, 'x'),
         description: 'A description of many words. '.repeat(12),
@@ -311,6 +315,32 @@ export const PHASES = [
         async (page, site) => {
           await revealedPage(page, site);
           await page.reload();
+        },
+      ],
+      ['activity', 'owner', activity],
+      [
+        'activity-numbers',
+        'owner',
+        async (page, site) => (await activity(page, site), page.getByText('Show the numbers').click()),
+      ],
+      ['activity-refused', 'owner', (page, site) => activity(page, site, '?show=refused')],
+      [
+        'activity-search',
+        'owner',
+        async (page, site) => {
+          await activity(page, site);
+          await page.locator('main [name=q]').fill('intellij');
+          await Promise.all([page.waitForURL(/q=intellij/), page.locator('main [name=q]').press('Enter')]);
+        },
+      ],
+      ['activity-nothing-found', 'owner', (page, site) => activity(page, site, '?q=no+such+thing')],
+      [
+        'activity-of-a-token',
+        'owner',
+        async (page, site) => {
+          await list(page, site);
+          const id = await page.locator('tr', { hasText: 'intellij-maria' }).locator('[name=id]').inputValue();
+          await page.goto(`${site.url}/settings/tokens/${id}/activity`);
         },
       ],
       ['apis', 'owner', (page, site) => page.goto(`${site.url}/admin/apis`)],

@@ -126,3 +126,25 @@ export const endedForm = async (page, site) => {
   await page.context().clearCookies({ name: 'hallpass' });
   await sendPlainly(page, 'lifetime');
 };
+
+export const activity = (page, site, query = '') => page.goto(`${site.url}/settings/activity${query}`);
+/** Asks as a proxy would: one call that passes, and refused ones; then waits until they are written. */
+export const call = async (context, site, value) => {
+  const ask = (method, path, from) =>
+    fetch(`${site.url}/verify`, {
+      headers: {
+        authorization: `Bearer ${value}`,
+        'x-original-method': method,
+        'x-original-uri': `/1.0${path}`,
+        'x-forwarded-for': from,
+      },
+    });
+  await ask('POST', '/environment/control/rest/stopenv', '10.4.0.17');
+  await ask('POST', '/environment/control/rest/deleteenv', '2001:db8:85a3:8d3:1319:8a2e:370:7348');
+  await ask('GET', `/${'a-path-as-long-as-one-may-be/'.repeat(20)}`, '10.4.0.9');
+  for (let tries = 0; tries < 3000; tries++) {
+    const page = await (await context.request.get(`${site.url}/settings/activity`)).text();
+    if (page.includes('class="chart"')) return;
+  }
+  throw new Error('No call was counted.');
+};

@@ -40,13 +40,34 @@ fn a_value_is_in_one_answer_and_in_no_table_file_log_or_later_page() {
         "/verify",
         &[("X-Original-Method", "GET"), ("X-Original-URI", &format!("/api/v1/zones?access_token={value}"))],
     );
+    // A value where a client's own words are kept.
+    site.verify(&value, "GET", &format!("/api/v1/nothing/{value}/b?x={value}"));
+    site.verify(&value, "GET", &format!("/api/v1/nothing/{}/{}", "a".repeat(270), value.replace('_', "%5F")));
+    site.ask(
+        "/verify",
+        &[
+            ("X-Original-Method", "GET"),
+            ("X-Original-URI", "/api/v1/zones"),
+            ("Authorization", &format!("Bearer {value}")),
+            ("User-Agent", &format!("curl {value}")),
+            ("X-Forwarded-For", &value),
+        ],
+    );
     let mistyped = format!("{}{}", &value[..44], if value.ends_with('a') { 'b' } else { 'a' });
     site.verify(&mistyped, "GET", "/api/v1/zones");
     maria.get(&format!("/settings/tokens?q={value}"));
     maria.get(&format!("/nothing/{value}?x={value}"));
     hallpass::jobs::flush_usage(&site.app).unwrap();
 
-    for path in ["/settings/tokens", "/settings/tokens/new", "/admin/apis/pdns", "/login"] {
+    assert!(maria.get("/settings/activity").body.contains("/api/v1/nothing/hp_…/b"));
+    for path in [
+        "/settings/tokens",
+        "/settings/activity",
+        "/settings/activity.csv",
+        "/settings/tokens/new",
+        "/admin/apis/pdns",
+        "/login",
+    ] {
         assert!(!maria.get(path).body.contains(&value), "{path}");
     }
     let secrets = [value.as_str(), &value[8..], PASSWORD, &cookie];
@@ -66,6 +87,9 @@ fn a_value_is_in_one_answer_and_in_no_table_file_log_or_later_page() {
         "generations",
         "uses",
         "events",
+        "calls",
+        "callers",
+        "refusals",
     ] {
         for row in site.rows(table) {
             for secret in secrets {

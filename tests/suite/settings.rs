@@ -309,7 +309,7 @@ fn everybody_finds_profile_password_and_sessions_before_the_tokens() {
     let links = scraper::Selector::parse(".nav li a").unwrap();
     let html = page.html();
     let links: Vec<&str> = html.select(&links).map(|link| link.attr("href").unwrap()).collect();
-    assert_eq!(links, [PROFILE, CHANGE, SESSIONS, "/settings/tokens"]);
+    assert_eq!(links, [PROFILE, CHANGE, SESSIONS, "/settings/tokens", "/settings/activity"]);
     for path in [CHANGE, SESSIONS] {
         assert_eq!(viewer.get(path).status, 200);
     }

@@ -1,0 +1,215 @@
+//! Events and refusals in words: what happened, its details, by whom.
+
+use serde_json::Value;
+
+use super::page::{Tone, counted};
+use super::words::{self, Reading};
+use crate::activity::Entry;
+use crate::audit::Event;
+use crate::catalogue::Catalogue;
+use crate::refusal::{Refusal, Rule};
+use crate::types::{Lines, Stamp};
+
+/// What an action is called, with its icon.
+pub struct Named {
+    pub text: String,
+    pub icon: &'static str,
+    pub tone: Tone,
+}
+
+pub fn named(entry: &Entry) -> Named {
+    let action = match entry {
+        Entry::Change(event) => event.action.as_str(),
+        Entry::Refusal(_) => return Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
+    };
+    let (text, icon) = match action {
+        "token.generate" => ("Token generated", "plus"),
+        "token.edit" => ("Token edited", "pencil"),
+        "token.widen" => ("Access widened", "shield"),
+        "token.regenerate" => ("Value regenerated", "refresh-cw"),
+        "token.end_grace" => ("Grace period ended", "hourglass"),
+        "token.disable" => ("Token disabled", "circle-pause"),
+        "token.enable" => ("Token enabled", "circle-play"),
+        "token.remove" => ("Token removed", "trash-2"),
+        "token.purge" => ("Token deleted for good", "trash-2"),
+        "session.sign_in" => ("Signed in", "user"),
+        "session.sign_out" => ("Signed out", "log-out"),
+        "session.refuse" => ("Sign-in refused", "triangle-alert"),
+        "session.end" => ("Session ended", "log-out"),
+        "confirm.refuse" => ("Wrong password at a change", "triangle-alert"),
+        "account.setup" => ("Account set up", "user"),
+        "account.generate" => ("Account added", "user"),
+        "account.edit" => ("Account edited", "user"),
+        "account.password" => ("Password changed", "lock"),
+        "account.disable" => ("Account disabled", "circle-pause"),
+        "account.enable" => ("Account enabled", "circle-play"),
+        "api.import" => ("API imported", "upload"),
+        "api.edit" => ("API options changed", "blocks"),
+        "api.remove" => ("API removed", "trash-2"),
+        other => (other, "info"),
+    };
+    let tone = if action.ends_with(".refuse") { Tone::Bad } else { Tone::Plain };
+    Named { text: text.to_owned(), icon, tone }
+}
+
+/// The details in one line; for a refusal without its request and reference.
+pub fn detail(entry: &Entry, catalogue: &Catalogue, reading: &Reading) -> String {
+    match entry {
+        Entry::Change(event) => of_event(event, catalogue, reading),
+        Entry::Refusal(Refusal { scope, sentence, .. }) if scope.is_empty() => sentence.clone(),
+        Entry::Refusal(Refusal { scope, sentence, .. }) => format!("{scope}: {sentence}"),
+    }
+}
+
+fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
+    let detail: Value = serde_json::from_str(&event.detail).unwrap_or_default();
+    let parts = match event.action.as_str() {
+        "token.generate" => vec![
+            words::access(catalogue, text(&detail, "access_set")),
+            methods(catalogue, &detail, "scopes"),
+            expires(detail.get("expires_at"), reading),
+        ],
+        "token.edit" | "account.edit" => changes(&detail, catalogue, reading).into_iter().collect(),
+        "token.widen" => vec![added(&detail, catalogue)],
+        "token.regenerate" => {
+            let mut parts = vec![old_value(&detail, event.at, reading)];
+            parts.extend(changes(&detail, catalogue, reading));
+            parts
+        }
+        "token.end_grace" => vec!["The old value stopped at once".to_owned()],
+        "account.setup" | "account.generate" => [text(&detail, "email"), text(&detail, "role")]
+            .into_iter()
+            .flatten()
+            .map(|word| word.replace('_', " "))
+            .collect(),
+        _ => Vec::new(),
+    };
+    parts.join(", ")
+}
+
+/// What differs between `before` and `after`, field by field.
+fn changes(detail: &Value, catalogue: &Catalogue, reading: &Reading) -> Option<String> {
+    let half = |name: &str| detail.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+    let facts = words::changes(catalogue, &half("before"), &half("after"), reading);
+    let told: Vec<String> = facts.iter().map(|fact| format!("{}: {}", fact.term, fact.text)).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+fn methods(catalogue: &Catalogue, detail: &Value, field: &str) -> String {
+    let scopes = detail.get(field).and_then(lines).unwrap_or_default();
+    counted(catalogue.count(&scopes), "method", "methods")
+}
+
+/// The first of them by name: a list of hundreds is no line.
+fn added(detail: &Value, catalogue: &Catalogue) -> String {
+    const NAMED: usize = 3;
+    let added = detail.get("added").and_then(lines).unwrap_or_default();
+    let names: Vec<String> = added.iter().take(NAMED).map(|full| catalogue.show(full)).collect();
+    match added.len().saturating_sub(NAMED) {
+        0 => format!("Added {}", names.join(", ")),
+        more => format!("Added {} and {}", names.join(", "), counted(more, "more method", "more methods")),
+    }
+}
+
+fn old_value(detail: &Value, at: Stamp, reading: &Reading) -> String {
+    match stamp(detail.get("previous_ends_at")) {
+        Some(end) if end > at => format!("Old value kept until {}", reading.moment(end)),
+        _ => "Old value stopped at once".to_owned(),
+    }
+}
+
+fn expires(end: Option<&Value>, reading: &Reading) -> String {
+    stamp(end).map_or_else(|| "no expiry".to_owned(), |end| format!("expires {}", reading.date(end)))
+}
+
+/// A list, in JSON or with one entry per line.
+fn lines(list: &Value) -> Option<Lines> {
+    match list {
+        Value::String(text) => Some(text.lines().collect()),
+        list => serde_json::from_value(list.clone()).ok(),
+    }
+}
+
+fn stamp(value: Option<&Value>) -> Option<Stamp> {
+    serde_json::from_value(value?.clone()).ok()
+}
+
+fn text<'v>(detail: &'v Value, field: &str) -> Option<&'v str> {
+    detail.get(field).and_then(Value::as_str)
+}
+
+/// The status that the client got.
+pub fn result(refusal: &Refusal) -> &'static str {
+    if refusal.rule == Rule::Rate.as_str() { "429" } else { "403" }
+}
+
+/// What the request was: `GET /api/v1/zones`.
+pub fn request(refusal: &Refusal) -> String {
+    format!("{} {}", refusal.http_method, refusal.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::when::{DateStyle, Zone};
+
+    fn said(action: &str, detail: &str) -> (String, String) {
+        let at: Stamp = "2026-11-23T09:40:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into();
+        let event = Event {
+            id: "e".into(),
+            at,
+            action: action.into(),
+            actor_id: None,
+            actor_name: String::new(),
+            via: String::new(),
+            subject_kind: "token".into(),
+            subject_id: "t".into(),
+            subject_name: "ci".into(),
+            owner_id: None,
+            detail: detail.into(),
+            ip: String::new(),
+            agent: String::new(),
+            folded: String::new(),
+        };
+        let reading = Reading { now: at, zone: Zone::UTC, dates: DateStyle::Word };
+        let entry = Entry::Change(event);
+        (named(&entry).text, detail_of(&entry, &reading))
+    }
+
+    fn detail_of(entry: &Entry, reading: &Reading) -> String {
+        detail(entry, &Catalogue::default(), reading)
+    }
+
+    #[test]
+    fn an_edit_says_what_changed_and_never_shows_json() {
+        let detail = r#"{"before":{"name":"a","expires_at":null,"rate_per_minute":5,"enabled":true},
+            "after":{"name":"b","expires_at":"2027-02-20T22:59:59Z","rate_per_minute":null,"enabled":true}}"#;
+        assert_eq!(
+            said("token.edit", detail),
+            (
+                "Token edited".into(),
+                "Expires: 20 Feb 2027, was never; Name: b, was a; Requests: no limit from now on".into()
+            )
+        );
+    }
+
+    #[test]
+    fn regenerating_says_how_long_the_old_value_was_kept() {
+        let kept = r#"{"previous_ends_at":"2026-11-25T09:00:00Z"}"#;
+        assert_eq!(said("token.regenerate", kept).1, "Old value kept until 25 Nov, 09:00");
+        let at_once = r#"{"previous_ends_at":"2026-11-23T09:40:00Z"}"#;
+        assert_eq!(said("token.regenerate", at_once).1, "Old value stopped at once");
+    }
+
+    #[test]
+    fn widening_names_the_first_methods() {
+        let detail = r#"{"added":["a/s:one","a/s:two","a/s:three","a/s:four","a/s:five"]}"#;
+        assert_eq!(said("token.widen", detail).1, "Added a/s:one, a/s:two, a/s:three and 2 more methods");
+    }
+
+    #[test]
+    fn an_action_without_words_is_shown_as_it_is_and_broken_detail_as_nothing() {
+        assert_eq!(said("team.join", "{\"a\":1}"), ("team.join".into(), String::new()));
+        assert_eq!(said("token.edit", "no json"), ("Token edited".into(), String::new()));
+    }
+}
