@@ -157,8 +157,23 @@ const setUpPicker = pick => {
   if (narrow && !filtered) for (const g of groups) if (!g.c) g.det.open = g.wasOpen = false;
 };
 
+// What differs from the saved token, in the bar below its form
+const setUpChanges = out => {
+  const form = out.closest('form'), rest = out.nextElementSibling;
+  const fields = [['name', 'name'], ['description', 'description'], ['expires_at', 'expiry'], ['allow', 'resources'], ['ip_allow', 'addresses'], ['rate_per_minute', 'requests per minute'], ['enabled', 'enabled']];
+  const named = (boxes, word) => boxes.length ? [`${boxes.length > 2 ? many(boxes.length, 'method', 'methods') : boxes.map(b => b.parentElement.textContent.trim()).join(', ')} ${word}`] : [];
+  const tell = () => {
+    const boxes = $$('.m input', form), of = [...named(boxes.filter(b => b.checked && !b.defaultChecked), 'added'), ...named(boxes.filter(b => !b.checked && b.defaultChecked), 'taken away')];
+    for (const [id, word] of fields) { const el = $(`#${id}`, form); if (el?.form === form && (el.value !== el.defaultValue || el.checked !== el.defaultChecked)) of.push(`${word} changed`); }
+    out.hidden = !of.length; rest.hidden = !!of.length;
+    $('b', out).textContent = many(of.length, 'change', 'changes') + ':'; out.lastElementChild.textContent = `${of.join(', ')}.`;
+  };
+  form.addEventListener('input', tell); form.addEventListener('change', tell);
+  tell();
+};
+
 const init = () => {
-  for (const [s, f] of [['[data-table]', setUpTable], ['[data-pick]', setUpPicker]])
+  for (const [s, f] of [['[data-table]', setUpTable], ['[data-pick]', setUpPicker], ['[data-changes]', setUpChanges]])
     for (const el of $$(s)) if (!el.dataset.ready) { el.dataset.ready = ''; f(el); }
 };
 init();
@@ -174,7 +189,7 @@ if (!('commandForElement' in HTMLButtonElement.prototype))  // Safari < 26.2, Fi
 on('htmx:afterSwap', e => {
   const target = e.detail.target, dlg = $('#dlg'), hint = $('#expiry');
   if (target === dlg) { if (dlg.childElementCount && !dlg.open) dlg.showModal(); $('[autofocus]', dlg)?.focus(); }
-  else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; $('.act [data-short]').textContent = hint.dataset.short; }
+  else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; $('.act [data-short]').textContent = hint.dataset.short; hint.closest('form').dispatchEvent(new Event('input')); }
   else { if (dlg?.open) dlg.close(); init(); scrollTo(0, 0); $('[data-focus]')?.focus(); }
 });
 on('input', e => {  // what is set by hand is no preset
