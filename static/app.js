@@ -171,7 +171,8 @@ if (!('commandForElement' in HTMLButtonElement.prototype))  // Safari < 26.2, Fi
   on('click', e => { const b = e.target.closest('button[command=close]'); if (b) document.getElementById(b.getAttribute('commandfor')).close(); });
 
 on('htmx:afterSwap', e => {
-  const target = e.detail.target, dlg = $('#dlg'), hint = $('#expiry');
+  // Going back in the history swaps the whole page, and names no target.
+  const target = e.detail.target || document.body, dlg = $('#dlg'), hint = $('#expiry');
   if (target === dlg) { if (dlg.childElementCount && !dlg.open) dlg.showModal(); $('[autofocus]', dlg)?.focus(); }
   else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; $('.act [data-short]').textContent = hint.dataset.short; }
   else { if (dlg?.open) dlg.close(); init(); scrollTo(0, 0); $('[data-focus]')?.focus(); }
