@@ -106,6 +106,23 @@ export class Site {
     );
   }
 
+  /** So many tokens more like `NAME-00`, as `NAME-01` and so on: by the pages each would take a password. Nobody has their values. */
+  multiply(name, n) {
+    const of = i => name.replace(/00$/, String(i).padStart(2, '0'));
+    const more = Array.from({ length: n }, (_, i) => of(i + 1)).map(
+      (to, i) => `
+        UPDATE a_token SET id = substr(id, 1, 32) || ${1000 + i}, name = '${to}', name_key = '${to}', folded = '${to}';
+        INSERT INTO tokens SELECT * FROM a_token;
+        UPDATE a_value SET token_id = (SELECT id FROM a_token), digest = '${to}';
+        INSERT INTO generations SELECT * FROM a_value;`,
+    );
+    this.sql(
+      `BEGIN; CREATE TEMP TABLE a_token AS SELECT * FROM tokens WHERE name = '${name}';
+       CREATE TEMP TABLE a_value AS SELECT * FROM generations WHERE token_id = (SELECT id FROM a_token);
+       ${more.join('')} COMMIT;`,
+    );
+  }
+
   /** Everything that the program has written, to its files and to its output. */
   async everythingWritten() {
     const files = await readdir(this.folder, { recursive: true, withFileTypes: true });
