@@ -12,7 +12,7 @@ const setUpTable = table => {
   const sync = () => {
     const n = boxes.filter(b => b.checked).length;
     all.checked = n > 0 && n === boxes.length; all.indeterminate = n > 0 && !all.checked;
-    if (more) { more.hidden = !all.checked; match.checked &&= all.checked; }
+    if (more) { more.hidden = all.offsetParent && !all.checked; match.checked &&= all.checked; }  // a phone has no box above the rows
     live.textContent = n ? `${match?.checked ? more.dataset.all : n} selected` : '';
     for (const t of tools) {
       const one = t.dataset.need === 'one', ok = one ? n === 1 && !match?.checked : n > 0;
@@ -51,7 +51,7 @@ const setUpTable = table => {
     }
   });
   table.addEventListener('change', e => { if (e.target === all) set(all.checked); sync(); });
-  match?.addEventListener('change', sync);
+  match?.addEventListener('change', () => { if (match.checked) set(true); sync(); });
   addEventListener('pageshow', sync);  // the browser may have put old ticks back
   sync();
 };

@@ -106,6 +106,14 @@ export class Site {
     );
   }
 
+  /** Makes one scope of the token of that name another, as of an API that has dropped it since. */
+  lose(name, scope, by) {
+    this.sql(
+      `UPDATE sequence SET value = value + 1;
+       UPDATE tokens SET scopes = replace(scopes, '${scope}', '${by}'), version = (SELECT value FROM sequence) WHERE name = '${name}'`,
+    );
+  }
+
   /** So many tokens more like `NAME-00`, as `NAME-01` and so on: by the pages each would take a password. Nobody has their values. */
   multiply(name, n) {
     const of = i => name.replace(/00$/, String(i).padStart(2, '0'));
