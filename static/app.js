@@ -174,7 +174,7 @@ on('htmx:afterSwap', e => {
   // Going back in the history swaps the whole page, and names no target.
   const target = e.detail.target || document.body, dlg = $('#dlg'), hint = $('#expiry');
   if (target === dlg) { if (dlg.childElementCount && !dlg.open) dlg.showModal(); $('[autofocus]', dlg)?.focus(); }
-  else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; $('.act [data-short]').textContent = hint.dataset.short; }
+  else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; if (!hint.closest('#regenerate')) $('.act [data-short]').textContent = hint.dataset.short; }
   else { if (dlg?.open) dlg.close(); init(); scrollTo(0, 0); $('[data-focus]')?.focus(); }
 });
 on('input', e => {  // what is set by hand is no preset

@@ -150,6 +150,7 @@ test('an expired token gets its new day with its new value, and the old one stay
     page.waitForResponse(r => r.url().includes('/settings/tokens/expiry')),
     page.locator('[name=lifetime]:visible').selectOption('30'),
   ]);
+  assert.match(await page.locator('.act').innerText(), /Expired 1 Jan 2026\./, 'saving gives it no other day');
   await go().click();
   await dialog(page).locator('[name=password]').waitFor();
   assert.match(await dialog(page).innerText(), /in 30 days/);
