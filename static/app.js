@@ -12,7 +12,7 @@ const setUpTable = table => {
   const sync = () => {
     const n = boxes.filter(b => b.checked).length;
     all.checked = n > 0 && n === boxes.length; all.indeterminate = n > 0 && !all.checked;
-    if (more) { more.hidden = !all.checked; match.checked &&= all.checked; }
+    if (more) { more.hidden = all.offsetParent && !all.checked; match.checked &&= all.checked; }  // a phone has no box above the rows
     live.textContent = n ? `${match?.checked ? more.dataset.all : n} selected` : '';
     for (const t of tools) {
       const one = t.dataset.need === 'one', ok = one ? n === 1 && !match?.checked : n > 0;
@@ -51,7 +51,7 @@ const setUpTable = table => {
     }
   });
   table.addEventListener('change', e => { if (e.target === all) set(all.checked); sync(); });
-  match?.addEventListener('change', sync);
+  match?.addEventListener('change', () => { if (match.checked) set(true); sync(); });
   addEventListener('pageshow', sync);  // the browser may have put old ticks back
   sync();
 };
@@ -187,9 +187,10 @@ if (!('commandForElement' in HTMLButtonElement.prototype))  // Safari < 26.2, Fi
   on('click', e => { const b = e.target.closest('button[command=close]'); if (b) document.getElementById(b.getAttribute('commandfor')).close(); });
 
 on('htmx:afterSwap', e => {
-  const target = e.detail.target, dlg = $('#dlg'), hint = $('#expiry');
+  // Going back in the history swaps the whole page, and names no target.
+  const target = e.detail.target || document.body, dlg = $('#dlg'), hint = $('#expiry');
   if (target === dlg) { if (dlg.childElementCount && !dlg.open) dlg.showModal(); $('[autofocus]', dlg)?.focus(); }
-  else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; $('.act [data-short]').textContent = hint.dataset.short; hint.closest('form').dispatchEvent(new Event('input')); }
+  else if (target.id === 'expiry') { $('#expires_at').value = hint.dataset.date; if (!hint.closest('#regenerate')) { $('.act [data-short]').textContent = hint.dataset.short; hint.closest('form').dispatchEvent(new Event('input')); } }
   else { if (dlg?.open) dlg.close(); init(); scrollTo(0, 0); $('[data-focus]')?.focus(); }
 });
 on('input', e => {  // what is set by hand is no preset

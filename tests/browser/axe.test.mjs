@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
-import { PHASES, profiles } from './states.mjs';
+import { PHASES, SETTINGS, profiles } from './states.mjs';
 import { stage } from './support.mjs';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -13,7 +13,7 @@ const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 let looks;
 const here = stage({ before, after }, async ({ browser, site }) => {
   looks = await profiles(browser, site);
-});
+}, SETTINGS);
 
 /** The findings, one line each: rule, how often, and the first place. */
 const findings = page =>

@@ -2,14 +2,14 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PHASES, profiles } from './states.mjs';
+import { PHASES, SETTINGS, profiles } from './states.mjs';
 import { Site, launch } from './support.mjs';
 
 const [folder, pattern = '.'] = process.argv.slice(2);
 if (!folder) throw new Error('Name a folder for the pictures.');
 await mkdir(folder, { recursive: true });
 
-const site = await Site.start(),
+const site = await Site.start(SETTINGS),
   browser = await launch();
 try {
   const looks = await profiles(browser, site);

@@ -31,11 +31,15 @@ import {
   setForm,
   wrongPassword,
 } from './steps.mjs';
+import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
 /** Three looks are taken at each state: two themes on a desk, and one on a small phone. */
 export const DESK = { viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' };
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, reducedMotion: 'reduce' };
+
+/** Of the program that the states are looked at in. */
+export const SETTINGS = '[policy]\ntokens_per_account = 500\n';
 
 /** Signed-in and signed-out profiles for both looks, as `desk.owner`, `desk.stranger`, `phone.…`. */
 export const profiles = async (browser, site) => {
@@ -408,6 +412,19 @@ export const PHASES = [
       ],
       ['reveal-again', 'owner', revealed],
     ],
+  },
+  {
+    name: 'with what is done to a token',
+    before: async () => {},
+    states: OF_TOKENS.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with more tokens than a page of the list holds',
+    before: async (site, { desk: { owner } }) => {
+      await generate(owner, site, { name: 'bulk-00' });
+      site.multiply('bulk-00', 59);
+    },
+    states: OF_MANY.map(([name, reach]) => [name, 'owner', reach]),
   },
   {
     name: 'with a second and very large API',

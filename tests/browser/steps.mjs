@@ -1,6 +1,6 @@
 // The steps by which the accessibility tests and the screenshots get to a page or state.
 
-import { OWNER, PLATFORM, STOP, goOn, signIn } from './support.mjs';
+import { OWNER, PLATFORM, STOP, generate, goOn, signIn } from './support.mjs';
 
 export const dialog = page => page.getByRole('dialog');
 export const button = (page, name) => page.getByRole('button', { name, exact: true });
@@ -147,4 +147,60 @@ export const call = async (context, site, value) => {
     if (page.includes('class="chart"')) return;
   }
   throw new Error('No call was counted.');
+};
+
+// One token's page. Each state that changes a token makes one of its own: both looks are taken at once.
+export const edit = async (page, site, name) => {
+  await list(page, site, `?q=${encodeURIComponent(name)}`);
+  await page.getByRole('link', { name, exact: true }).click();
+  await page.waitForURL(/tokens\/[0-9a-f-]+$/, { waitUntil: 'load' });
+};
+export const editOwn = async (page, site, fields = {}) => {
+  const name = `of-one-state-${++tokens}`;
+  await generate(page.context(), site, { name, ...fields });
+  await edit(page, site, name);
+  return name;
+};
+export const save = page => button(page, 'Save changes…');
+export const editErrors = async (page, site) => {
+  await edit(page, site, 'ci-deploy-production');
+  await page.locator('[name=name]').fill('backup-nightly');
+  await formErrors(page);
+};
+export const editDialog = async (page, site) => {
+  await edit(page, site, 'backup-nightly');
+  await page.locator('[name=description]').fill('Every night at three');
+  await page.locator('[name=mq]').fill('deleteenv');
+  await page.locator('[name=m]:visible').first().check();
+  await save(page).click();
+  await dialog(page).locator('[name=password]').waitFor();
+};
+export const editStale = async (page, site) => {
+  await editOwn(page, site);
+  await page
+    .locator('[name=seen]')
+    .evaluateAll(fields => fields.forEach(field => (field.value = field.value.replace(/^\d+/, '1'))));
+  await page.locator('[name=description]').fill('Typed meanwhile');
+};
+export const regenerateDialog = async (page, site, grace = '24h', of = {}) => {
+  await editOwn(page, site, of);
+  await page.locator(`[name=grace][value="${grace}"]`).check();
+  await button(page, 'Regenerate value…').click();
+  await dialog(page).locator('[name=password]').waitFor();
+};
+export const regenerated = async (page, site) => {
+  await regenerateDialog(page, site);
+  await dialog(page).locator('[name=password]').fill(OWNER.password);
+  await button(page, 'Regenerate value').click();
+  await page.locator('#value').waitFor();
+};
+/** The page of a token in its grace period. */
+export const inGrace = async (page, site) => {
+  await regenerated(page, site);
+  await page.reload();
+};
+export const verbDialog = async (page, site, verb, n = 2) => {
+  await selected(page, site, n);
+  await page.locator(`button[name=do][value=${verb}]`).click();
+  await dialog(page).locator('[name=password]').waitFor();
 };

@@ -2,9 +2,9 @@
 // and a watch over what no page may ever do.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,12 +37,14 @@ const binary = () => {
 
 /** A running program: `url`, the printed `setupLink`, all that it `printed`, and `stop`. */
 export class Site {
-  static async start() {
+  /** `settings` is the text of its `hallpass.toml`. */
+  static async start(settings = '') {
     const site = new Site(),
       program = binary();
     site.folder = await mkdtemp(join(tmpdir(), 'hallpass-browser-'));
     site.url = `http://127.0.0.1:${await freePort()}`;
     site.printed = '';
+    await writeFile(join(site.folder, 'hallpass.toml'), settings);
     // Nothing is taken over from the caller's environment: its own HALLPASS_ settings would change the rules.
     const env = {
       PATH: process.env.PATH,
@@ -87,6 +89,46 @@ export class Site {
     clearTimeout(late);
     process.off('exit', this.onExit);
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Changes the database behind the program's back, as an hour that no test can wait for would: by the `sqlite3` command. */
+  sql(text) {
+    return execFileSync('sqlite3', ['-cmd', '.timeout 5000', join(this.folder, 'kept', 'hallpass.db'), text], {
+      encoding: 'utf8',
+    });
+  }
+
+  /** Makes the token of that name one that has expired; the program reads it again as its version is new. */
+  expire(name) {
+    this.sql(
+      `UPDATE sequence SET value = value + 1;
+       UPDATE tokens SET expires_at = '2026-01-01 22:59:59', version = (SELECT value FROM sequence) WHERE name = '${name}'`,
+    );
+  }
+
+  /** Makes one scope of the token of that name another, as of an API that has dropped it since. */
+  lose(name, scope, by) {
+    this.sql(
+      `UPDATE sequence SET value = value + 1;
+       UPDATE tokens SET scopes = replace(scopes, '${scope}', '${by}'), version = (SELECT value FROM sequence) WHERE name = '${name}'`,
+    );
+  }
+
+  /** So many tokens more like `NAME-00`, as `NAME-01` and so on: by the pages each would take a password. Nobody has their values. */
+  multiply(name, n) {
+    const of = i => name.replace(/00$/, String(i).padStart(2, '0'));
+    const more = Array.from({ length: n }, (_, i) => of(i + 1)).map(
+      (to, i) => `
+        UPDATE a_token SET id = substr(id, 1, 32) || ${1000 + i}, name = '${to}', name_key = '${to}', folded = '${to}';
+        INSERT INTO tokens SELECT * FROM a_token;
+        UPDATE a_value SET token_id = (SELECT id FROM a_token), digest = '${to}';
+        INSERT INTO generations SELECT * FROM a_value;`,
+    );
+    this.sql(
+      `BEGIN; CREATE TEMP TABLE a_token AS SELECT * FROM tokens WHERE name = '${name}';
+       CREATE TEMP TABLE a_value AS SELECT * FROM generations WHERE token_id = (SELECT id FROM a_token);
+       ${more.join('')} COMMIT;`,
+    );
   }
 
   /** Everything that the program has written, to its files and to its output. */
@@ -149,11 +191,11 @@ export const profile = async (browser, site, options = {}) => {
 };
 
 /** An instance and a browser for a test file, with what `prepare` adds to them: `here.site`, `here.browser`, … */
-export const stage = ({ before, after }, prepare = async () => {}) => {
+export const stage = ({ before, after }, prepare = async () => {}, settings = '') => {
   const here = {};
   // One hook, not two: those of a file's top level do not wait for each other.
   before(async () => {
-    here.site = await Site.start();
+    here.site = await Site.start(settings);
     here.browser = await launch();
     await prepare(here);
   });
@@ -240,6 +282,18 @@ export const generate = async (context, site, fields) => {
   const ask = await post(context, url, { ...hidden, lifetime: '90', set: 'custom', m: STOP, ...fields });
   const shown = await post(context, `${url}/confirm`, { ...hiddenFields(ask, 'password'), password: OWNER.password });
   return shown.match(/\bhp_[0-9A-Za-z]{42}\b/)[0];
+};
+
+/** What the program says of a call to stop an environment, asked as nginx asks. */
+export const verify = async (context, site, value) => {
+  const answer = await context.request.get(`${site.url}/verify`, {
+    headers: {
+      authorization: `Bearer ${value}`,
+      'x-original-method': 'POST',
+      'x-original-uri': '/1.0/environment/control/rest/stopenv',
+    },
+  });
+  return answer.status();
 };
 
 // 4. Finding things by what the contract names

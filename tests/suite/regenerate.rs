@@ -178,7 +178,7 @@ fn a_confirm_that_is_pressed_twice_makes_one_value_and_names_the_token() {
     let again = maria.post("/settings/tokens/new/confirm", &form);
     assert!(again.text().contains("This value was already shown"), "{}", again.text());
     assert!(again.text().contains("The token ci") && again.text().contains(&value[..8]), "{}", again.text());
-    assert!(again.body.contains(&format!("{}#regenerate", maria.page_of("ci"))));
+    assert!(again.body.contains(&format!("{}?#regenerate", maria.page_of("ci"))));
     assert!(!again.body.contains(&value));
 
     let page = maria.ask_to_regenerate("ci", &[("grace", "24h")]);

@@ -231,6 +231,15 @@ pub fn page(
         Some(used) if used.ip.is_empty() => format!("Last used {}", reading.ago(used.at)),
         Some(used) => format!("Last used {} from {}", reading.ago(used.at), used.ip),
     };
+    let mut regenerate = regenerate::section(me, app, about, present, &reading, wished);
+    let mut form = form_page(me, frame, app, about, &format!("Edit {}", token.name), filled, problems)?;
+    if let Some(end) = is_expired {
+        form.expiry.short = format!("Expired {}.", reading.date(end));
+    }
+    if let (Some(renewed), true) = (&mut regenerate.expiry, problems.iter().any(|p| p.field == "expires_at")) {
+        // It stands under the field as an error already.
+        renewed.expiry.sentence.clear();
+    }
     Ok(TokenFormPage {
         action: address.clone(),
         submit: "Save changes…".into(),
@@ -242,7 +251,7 @@ pub fn page(
         expired: is_expired
             .map(|end| format!("Expired {}. Regenerate the value below to give it a new expiry.", reading.date(end)))
             .unwrap_or_default(),
-        regenerate: Some(regenerate::section(me, app, about, present, &reading, wished)),
-        ..form_page(me, frame, app, about, &format!("Edit {}", token.name), filled, problems)?
+        regenerate: Some(regenerate),
+        ..form
     })
 }

@@ -134,7 +134,7 @@ pub async fn review(
     let about = About::token(&app, &me, &id).await?;
     me.actor.must(Deed::GenerateOwnTokens)?;
     let present = present(&about)?;
-    let filled = Filled::of(&present.token.settings(), &app.catalogue(), &Reading::of(&me.account, app.now()));
+    let filled = typed_beside(&me, &app, present, &form);
     if Seen::read(&form).is_some_and(|seen| seen.version != present.token.version) {
         return edit::stale(&me, &frame, &app, &about, &filled, &form).await;
     }
@@ -145,6 +145,18 @@ pub async fn review(
             ask(&frame, &me, page, &key)
         }
         Err(problems) => again(&me, &frame, &app, &about, &filled, &Wished::posted(&form), &problems),
+    }
+}
+
+/// The form above as it is filled in: htmx sends it along, so that nothing typed there is lost over a mistake here.
+fn typed_beside(me: &SignedIn, app: &App, present: &Present, form: &Posted) -> Filled {
+    let reading = Reading::of(&me.account, app.now());
+    let standing = Filled::of(&present.token.settings(), &app.catalogue(), &reading);
+    let filled = Filled::posted(form, &app.catalogue(), standing.clone());
+    match reading.is_past(present.token.expires_at) {
+        // Its day is then that of the new value.
+        true => Filled { lifetime: standing.lifetime, expires_at: standing.expires_at, ..filled },
+        false => filled,
     }
 }
 

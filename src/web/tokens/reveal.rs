@@ -88,7 +88,8 @@ pub async fn already_shown(
         Some((token, values)) if token.removed_at.is_none() => ShownPage {
             shell,
             starts_with: values.first().map(|value| value.starts_with.clone()).unwrap_or_default(),
-            href: format!("{ADDRESS}/{}#regenerate", token.id),
+            // With the mark of a query: where htmx has put this page, a mere fragment would load nothing.
+            href: format!("{ADDRESS}/{}?#regenerate", token.id),
             name: token.name,
         },
         _ => ShownPage { shell, ..ShownPage::default() },
