@@ -239,7 +239,9 @@ const post = async (context, url, fields, { multipart } = {}) => {
   return text;
 };
 
-const open = async (context, url) => (await context.request.get(url)).text();
+/** The program ends a connection that nobody used for a while; one that is ended as it is used again is tried once more. */
+const AGAIN = { maxRetries: 2 };
+const open = async (context, url) => (await context.request.get(url, AGAIN)).text();
 
 /** The first owner, signed in within that profile. */
 export const setUp = async (context, site) => {
@@ -287,6 +289,7 @@ export const generate = async (context, site, fields) => {
 /** What the program says of a call to stop an environment, asked as nginx asks. */
 export const verify = async (context, site, value) => {
   const answer = await context.request.get(`${site.url}/verify`, {
+    ...AGAIN,
     headers: {
       authorization: `Bearer ${value}`,
       'x-original-method': 'POST',
