@@ -24,7 +24,7 @@ const TOP: i64 = 8;
 pub const PAGE: i64 = 50;
 /// Rows that a file holds at most, and how many of them are read at a time.
 pub const FILE_MOST: usize = 10_000;
-const FILE_CHUNK: i64 = 1_000;
+const FILE_CHUNK: i64 = 100;
 
 /// Whose activity: whoever holds one has been found to be allowed to see it.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ const LIFE: TimeDelta = TimeDelta::minutes(10);
 /// How long a used one is remembered, so that a replay is told apart from an unknown one; and how long the form itself can be
 /// gone back to, whose session may have ended meanwhile.
 const MEMORY: TimeDelta = TimeDelta::hours(24);
-/// Bytes of the largest form that is kept beyond its time: descriptions of whole APIs are not.
+/// Characters of the largest form that is kept beyond its time: descriptions of whole APIs are not.
 const KEPT_LARGEST: i32 = 256 * 1024;
 
 diesel::define_sql_function!(fn length(text: diesel::sql_types::Text) -> diesel::sql_types::Integer);

@@ -93,6 +93,30 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The digest of the first value of ours that stands somewhere in a text, as people paste it: behind `Bearer `, in quotes.
+pub fn value_in(text: &str, prefix: &str) -> Option<Digest> {
+    let starts = text.match_indices(prefix).map(|(start, _)| start);
+    let length = prefix.len() + 1 + RANDOM_CHARACTERS + CHECK_CHARACTERS;
+    starts.filter_map(|start| text.get(start..start + length)).find_map(|text| Digest::of_value(text, prefix))
+}
+
+/// What may be searched for, and so stand in an address: of what begins like a value there is left what lists show of it.
+pub fn searchable(text: &str, prefix: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let begin = format!("{prefix}_");
+    while let Some(at) = rest.find(&begin) {
+        let (before, value) = rest.split_at(at);
+        out.push_str(before);
+        let run = begin.len() + value.bytes().skip(begin.len()).take_while(u8::is_ascii_alphanumeric).count();
+        let (value, behind) = value.split_at(run);
+        out.extend(value.chars().take(START));
+        rest = behind;
+    }
+    out.push_str(rest);
+    without_values(&out)
+}
+
 /// A client's text without what could be a value of ours: every run of base62 characters that is long enough to be one is cut
 /// out, whatever stands before it, so that an encoded `_` or a former prefix hides none.
 pub fn without_values(text: &str) -> String {
@@ -245,6 +269,29 @@ mod tests {
             (String::new(), ""),
         ] {
             assert_eq!(without_values(&path), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_is_found_however_it_was_pasted_and_never_stays_in_a_search() {
+        let value = Secret::generate("hp", &counting()).unwrap();
+        let text = value.reveal();
+        for pasted in [
+            text.to_owned(),
+            format!("Bearer {text}"),
+            format!("HALLPASS_TOKEN={text}"),
+            format!("\"{text}\","),
+            format!("hp_hp_ ü{text}ü"),
+        ] {
+            assert!(value_in(&pasted, "hp").is_some(), "{pasted}");
+            assert!(!searchable(&pasted, "hp").contains(&text[..9]), "{pasted}");
+        }
+        for piece in [&text[..44], &text[..20], &text[1..]] {
+            assert!(value_in(piece, "hp").is_none());
+            assert!(searchable(piece, "hp").len() <= 8, "{piece}");
+        }
+        for word in ["ci deploy", "hp_8f3ac", "hp", "GET /zones/{id}", "ключ"] {
+            assert_eq!(searchable(word, "hp"), word);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tokens: a named, scoped, expiring right to call methods as an account. Their rows, generating, disabling, removing, and what
 //! verification learns of them; typing and checking, editing, regenerating and lists are beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -182,6 +182,14 @@ pub fn changeable(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token>
     Ok(token)
 }
 
+/// Whether the actor may give a token more than it has: their own, or one of an account that is not above them.
+pub fn must_reach(conn: &mut Conn, actor: &Actor, owner: &AccountId) -> Result<()> {
+    if actor.is(owner) || crate::account::by_id(conn, owner)?.role <= actor.role {
+        return Ok(());
+    }
+    Err(Error::Forbidden("This token belongs to an account whose role is above yours.".into()))
+}
+
 /// All of them, each [`changeable`], in the order of their ids; or an error.
 pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Token>> {
     if ids.len() > MOST_AT_ONCE {
@@ -208,6 +216,10 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     let version = tx.version()?;
     let mut changed = select(tx.conn, actor, ids)?;
     changed.retain(|token| token.enabled != enabled);
+    if enabled {
+        let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
+        owners.into_iter().try_for_each(|owner| must_reach(tx.conn, actor, owner))?;
+    }
     let values = living_values(tx.conn, &changed, tx.now)?;
     for chunk in changed.chunks(CHUNK) {
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().map(|token| &token.id)));

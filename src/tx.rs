@@ -18,7 +18,7 @@ pub struct Tx<'a> {
     pub policy: &'a Policy,
     pub random: &'a Random,
     version: Option<i64>,
-    ids: Cell<u16>,
+    ids: Cell<u32>,
     changes: Vec<Change>,
 }
 
@@ -93,8 +93,12 @@ impl<'a> Tx<'a> {
         let mut random = [0; 10];
         self.random.fill(&mut random)?;
         self.ids.set(self.ids.get().wrapping_add(1));
-        if let Some(counter) = random.first_chunk_mut() {
-            *counter = (self.ids.get() & 0x0fff).to_be_bytes();
+        let count = self.ids.get();
+        // 12 bits before the variant and 14 behind it: more than one change may have rows.
+        if let Some(counter) = random.first_chunk_mut::<4>() {
+            let (high, low) = ((count >> 14 & 0x0fff) as u16, (count & 0x3fff) as u16);
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            *counter = [a, b, c, d];
         }
         let millis = u64::try_from(self.now.millis()).map_err(Error::internal)?;
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().into())

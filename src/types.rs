@@ -1,5 +1,6 @@
 //! The small types that every noun uses: instants, ids, words with a fixed choice, lists of lines.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
@@ -94,6 +95,12 @@ impl Lines {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both have the same entries, in whatever order.
+    pub fn is_same_set(&self, other: &Lines) -> bool {
+        let set = |lines: &Lines| -> BTreeSet<String> { lines.iter().map(str::to_owned).collect() };
+        self == other || set(self) == set(other)
     }
 }
 

@@ -11,7 +11,7 @@ mod template;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::scope::{MethodSymbols, OWN_API, Scope, Symbols};
+use crate::scope::{Grant, MethodSymbols, OWN_API, Scope, Symbols};
 use crate::types::{ApiId, Lines, MethodKind, Role, Stamp};
 use options::ApiOptions;
 use paths::{Flaw, PathOptions, Paths, Template};
@@ -222,12 +222,18 @@ impl Catalogue {
         self.apis.iter().flat_map(|api| of(api)).collect()
     }
 
-    /// The methods that `after` allows today and `before` does not: what a widening adds.
-    pub fn gained(&self, before: &Lines, after: &Lines) -> Vec<(&Api, &Method)> {
+    /// The methods that `after` allows today and `before` does not: what a widening adds. Beside an allow list a method that
+    /// names no resource passes by its own name alone (`scope::allows`), so that such a name adds it to a wildcard.
+    pub fn gained(&self, before: &Lines, after: &Lines, has_allow_list: bool) -> Vec<(&Api, &Method)> {
         let mut gained = Vec::new();
         for api in &self.apis {
-            let had = api.symbols.set(before);
-            gained.extend(api.allowed_by(after).filter(|m| had.grants(&m.symbols).is_none()).map(|m| (&**api, m)));
+            let (had, has) = (api.symbols.set(before), api.symbols.set(after));
+            let adds = |m: &&Method| match (had.grants(&m.symbols), has.grants(&m.symbols)) {
+                (None, Some(_)) => true,
+                (Some(Grant::ByWildcard), Some(Grant::ByName)) => has_allow_list && m.resource == Resource::Nowhere,
+                _ => false,
+            };
+            gained.extend(api.methods.iter().filter(adds).map(|m| (&**api, m)));
         }
         gained
     }

@@ -17,6 +17,8 @@ use crate::when::{self, Zone};
 pub const NAME_MOST: usize = 100;
 const DESCRIPTION_MOST: usize = 500;
 const ALLOW_MOST: usize = 128;
+/// An expired value never lives again, whoever edits its token.
+pub(super) const EXPIRED: &str = "This token has expired. Regenerate its value to give it a new expiry.";
 
 /// When a token is wished to end, as a form or program says it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -211,7 +213,7 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
             None if new.is_none() => return Ok(None),
             Some(end) if same_day(end) => return Ok(Some(end)),
             Some(end) if end <= limits.now => {
-                return Err("This token has expired. Regenerate its value to give it a new expiry.".into());
+                return Err(EXPIRED.into());
             }
             _ => {}
         }

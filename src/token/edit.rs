@@ -5,14 +5,15 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{NAME_TAKEN, NewToken, Token, changeable, facts, fold, values_of};
+use super::draft::EXPIRED;
+use super::{NAME_TAKEN, NewToken, Token, changeable, facts, fold, must_reach, values_of};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, OrMissing, OrTaken, Result};
 use crate::schema::tokens;
 use crate::tx::{Change, Tx};
-use crate::types::TokenId;
+use crate::types::{Stamp, TokenId};
 
 /// A checked edit: what the confirmation keeps.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,11 +41,14 @@ impl Difference {
             }
         };
         macro_rules! compare {
-            ($($field:ident),*) => {
+            ($($field:ident),*; $($list:ident),*) => {
                 $(put(stringify!($field), serde_json::json!(before.$field), serde_json::json!(after.$field));)*
+                $(if !before.$list.is_same_set(&after.$list) {
+                    put(stringify!($list), serde_json::json!(before.$list), serde_json::json!(after.$list));
+                })*
             };
         }
-        compare!(name, description, expires_at, access_set, scopes, allow, ip_allow, rate_per_minute, enabled);
+        compare!(name, description, expires_at, access_set, rate_per_minute, enabled; scopes, allow, ip_allow);
         difference
     }
 
@@ -78,6 +82,7 @@ impl Edit {
 pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) -> Result<Token> {
     let version = tx.version()?;
     let before = changeable(tx.conn, actor, &edit.id)?;
+    must_reach(tx.conn, actor, &before.owner_id)?;
     if before.version != edit.seen {
         return Err(Error::Stale);
     }
@@ -86,7 +91,11 @@ pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) 
     if difference.is_empty() {
         return Ok(before);
     }
-    if after.expires_at != before.expires_at && after.expires_at.is_some_and(|end| end <= tx.now) {
+    let is_past = |end: Option<Stamp>| end.is_some_and(|end| end <= tx.now);
+    if after.expires_at != before.expires_at && is_past(before.expires_at) {
+        return Err(Error::invalid("expires_at", EXPIRED));
+    }
+    if after.expires_at != before.expires_at && is_past(after.expires_at) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
     after.version = version;
@@ -115,13 +124,21 @@ pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) 
     let detail = serde_json::to_value(&difference).map_err(Error::internal)?;
     let subject = || Subject::token(&after.id, &after.name);
     audit::record(tx, actor, "token.edit", subject(), Some(&after.owner_id), detail)?;
-    let added = catalogue.gained(&before.scopes, &after.scopes);
+    let added = added(catalogue, &before, &after);
     if !added.is_empty() {
-        let added: Vec<String> = added.iter().map(|(api, method)| format!("{}/{}", api.slug, method.short())).collect();
         let detail = serde_json::json!({ "added": added });
         audit::record(tx, actor, "token.widen", subject(), Some(&after.owner_id), detail)?;
     }
     let values = values_of(tx.conn, &after.id)?;
     tx.changed(Change::Token(facts(&after, &values, tx.now)));
     Ok(after)
+}
+
+/// The scopes that an edit adds: methods that the token may use from now on, and wildcards that will take in more later.
+pub fn added(catalogue: &Catalogue, before: &Token, after: &Token) -> Vec<String> {
+    let gained = catalogue.gained(&before.scopes, &after.scopes, !after.allow.is_empty());
+    let methods = gained.iter().map(|(api, method)| format!("{}/{}", api.slug, method.short()));
+    let wildcards =
+        after.scopes.iter().filter(|scope| scope.ends_with('*') && !before.scopes.iter().any(|had| had == *scope));
+    methods.chain(wildcards.map(str::to_owned)).collect()
 }

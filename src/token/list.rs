@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
+use diesel::dsl::{case_when, count_star, sum};
 use diesel::prelude::*;
+use diesel::sql_types::Integer;
 
 use super::{MOST_AT_ONCE, Token, status};
 use crate::db::{Conn, MultiBackend};
@@ -160,7 +162,7 @@ fn pattern(word: &str, most: usize) -> String {
 }
 
 pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Page> {
-    let counts = count(conn, ask, now, notice)?;
+    let counts = count_tabs(conn, ask, now, notice)?;
     let total = Tab::EVERY.iter().zip(counts).find(|(tab, _)| **tab == ask.tab).map_or(0, |(_, count)| count);
     let last = match &ask.after {
         Some(id) => last_of_former(conn, ask, id)?,
@@ -169,7 +171,50 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
 
     // `value` is what the former page ended with in the sorted column. Behind it, in the asked order, are rows with a greater
     // value, with the same and a greater id, and those without a value. Only ids are sorted: rows are long.
+    macro_rules! paged {
+        ($behind:expr, $in_order:ident, $from:expr) => {{
+            let before = match last {
+                Some(_) => total - $behind().count().get_result::<i64>(conn)?,
+                None => 0,
+            };
+            let newer: Option<TokenId> = match before > PAGE {
+                true => $in_order!(found!($from, ask, ask.tab, now, notice))
+                    .offset(before - PAGE - 1)
+                    .limit(1)
+                    .select(tokens::id)
+                    .first(conn)
+                    .optional()?,
+                false => None,
+            };
+            let ids: Vec<TokenId> = $in_order!($behind()).limit(PAGE + 1).select(tokens::id).load(conn)?;
+            (ids, before, newer)
+        }};
+    }
+    // A column that always has a value: an index gives the order, so that a page costs as much as its rows.
     macro_rules! sorted {
+        ($column:expr, $value:expr) => {{
+            let behind = || {
+                let query = found!(tokens::table, ask, ask.tab, now, notice);
+                match (&last, $value) {
+                    (Some((last, _)), Some(value)) if ask.sort.descending => query
+                        .filter($column.lt(value.clone()).or($column.eq(value).and(tokens::id.lt(last.id.clone())))),
+                    (Some((last, _)), Some(value)) => query
+                        .filter($column.gt(value.clone()).or($column.eq(value).and(tokens::id.gt(last.id.clone())))),
+                    _ => query,
+                }
+            };
+            macro_rules! in_order {
+                ($query:expr) => {
+                    match ask.sort.descending {
+                        true => $query.order(($column.desc(), tokens::id.desc())),
+                        false => $query.order(($column.asc(), tokens::id.asc())),
+                    }
+                };
+            }
+            paged!(behind, in_order, tokens::table)
+        }};
+    }
+    macro_rules! sorted_with_gaps {
         ($from:expr, $column:expr, $value:expr) => {{
             let behind = || {
                 let query = found!($from, ask, ask.tab, now, notice);
@@ -200,35 +245,21 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
                     }
                 };
             }
-            let before = match last {
-                Some(_) => total - behind().count().get_result::<i64>(conn)?,
-                None => 0,
-            };
-            let newer: Option<TokenId> = match before > PAGE {
-                true => in_order!(found!($from, ask, ask.tab, now, notice))
-                    .offset(before - PAGE - 1)
-                    .limit(1)
-                    .select(tokens::id)
-                    .first(conn)
-                    .optional()?,
-                false => None,
-            };
-            let ids: Vec<TokenId> = in_order!(behind()).limit(PAGE + 1).select(tokens::id).load(conn)?;
-            (ids, before, newer)
+            paged!(behind, in_order, $from)
         }};
     }
     let ended = last.as_ref();
     let (mut ids, before, newer) = match ask.sort.by {
-        SortBy::Created => {
-            sorted!(tokens::table, tokens::created_at.nullable(), ended.map(|(last, _)| last.created_at))
+        SortBy::Created => sorted!(tokens::created_at, ended.map(|(last, _)| last.created_at)),
+        SortBy::Name => sorted!(tokens::name_key, ended.map(|(last, _)| last.name_key.clone())),
+        SortBy::Expires => {
+            sorted_with_gaps!(tokens::table, tokens::expires_at, ended.and_then(|(last, _)| last.expires_at))
         }
-        SortBy::Name => {
-            sorted!(tokens::table, tokens::name_key.nullable(), ended.map(|(last, _)| last.name_key.clone()))
-        }
-        SortBy::Expires => sorted!(tokens::table, tokens::expires_at, ended.and_then(|(last, _)| last.expires_at)),
-        SortBy::Used => {
-            sorted!(tokens::table.left_join(uses::table), uses::used_at.nullable(), ended.and_then(|(_, used)| *used))
-        }
+        SortBy::Used => sorted_with_gaps!(
+            tokens::table.left_join(uses::table),
+            uses::used_at.nullable(),
+            ended.and_then(|(_, used)| *used)
+        ),
     };
     let more = ids.len() as i64 > PAGE;
     ids.truncate(PAGE as usize);
@@ -239,25 +270,26 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result
 }
 
 /// Of the tabs, in their order: all in one look, as five would each go through every token.
-fn count(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<[i64; 5]> {
-    let found = found!(tokens::table, ask, Tab::All, now, notice).select((tokens::enabled, tokens::expires_at));
-    let mut counts = [0; 5];
-    for row in found.load_iter(conn)? {
-        let (enabled, expires_at): (bool, Option<Stamp>) = row?;
-        let living = expires_at.is_none_or(|end| now < end);
-        let soon = living && expires_at.is_some_and(|end| end <= now.plus(notice));
-        let shown = Tab::EVERY.map(|tab| match tab {
-            Tab::All => true,
-            Tab::Working => enabled && living,
-            Tab::Expiring => enabled && soon,
-            Tab::Expired => !living,
-            Tab::Disabled => !enabled && living,
-        });
-        for (count, shown) in counts.iter_mut().zip(shown) {
-            *count += i64::from(shown);
-        }
+fn count_tabs(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<[i64; 5]> {
+    let living = || tokens::expires_at.is_null().or(tokens::expires_at.gt(now)).assume_not_null();
+    let soon = || tokens::expires_at.gt(now).and(tokens::expires_at.le(now.plus(notice))).assume_not_null();
+    macro_rules! number {
+        ($when:expr) => {
+            sum(case_when($when, 1.into_sql::<Integer>()).otherwise(0.into_sql::<Integer>()))
+        };
     }
-    Ok(counts)
+    type Sum = Option<i64>;
+    let (all, working, expiring, expired, disabled) = found!(tokens::table, ask, Tab::All, now, notice)
+        .select((
+            count_star(),
+            number!(tokens::enabled.eq(true).and(living())),
+            number!(tokens::enabled.eq(true).and(soon())),
+            number!(tokens::expires_at.le(now).assume_not_null()),
+            number!(tokens::enabled.eq(false).and(living())),
+        ))
+        .first::<(i64, Sum, Sum, Sum, Sum)>(conn)?;
+    let [working, expiring, expired, disabled] = [working, expiring, expired, disabled].map(Option::unwrap_or_default);
+    Ok([all, working, expiring, expired, disabled])
 }
 
 /// Every token that a list's filter finds, up to one more than one change may name.

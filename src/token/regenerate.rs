@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, Token, changeable, facts, values_of};
-use crate::actor::Actor;
+use crate::actor::{Actor, Deed};
 use crate::audit::{self, Subject};
 use crate::error::{Error, OrMissing, Problem, Result};
 use crate::policy::Policy;
@@ -117,6 +117,10 @@ pub fn check_grace(
 pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) -> Result<(Token, Secret)> {
     let version = tx.version()?;
     let mut token = changeable(tx.conn, actor, &wish.id)?;
+    if !actor.is(&token.owner_id) {
+        // The value acts as its owner: the same right as generating for another person.
+        actor.must(Deed::MakeAdmins)?;
+    }
     if token.version != wish.seen {
         return Err(Error::Stale);
     }
@@ -162,10 +166,13 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     Ok((token, value))
 }
 
-/// Ends the grace period: the former value is dead when this is answered.
-pub fn end_grace(tx: &mut Tx<'_>, actor: &Actor, id: &TokenId) -> Result<Token> {
+/// Ends the grace period of the token as it was at that version: the former value is dead when this is answered.
+pub fn end_grace(tx: &mut Tx<'_>, actor: &Actor, id: &TokenId, seen: i64) -> Result<Token> {
     let version = tx.version()?;
     let mut token = changeable(tx.conn, actor, id)?;
+    if token.version != seen {
+        return Err(Error::Stale);
+    }
     let mut values = values_of(tx.conn, id)?;
     let Some(until) = Situation::of(&token, &values, tx.now).in_grace_until else {
         return Err(Error::invalid("grace", "No old value is left to end: its grace period is over."));

@@ -20,8 +20,9 @@ use crate::activity::{self, Entry, Filter, Log, Overview, PAGE, Show, Whose};
 use crate::actor::Deed;
 use crate::app::App;
 use crate::catalogue::Catalogue;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::refusal::Rule;
+use crate::secret::searchable;
 use crate::types::{EventId, TokenId};
 use crate::when::{self, DateStyle};
 
@@ -29,7 +30,7 @@ const ADDRESS: &str = "/settings/activity";
 const TOKENS: &str = "/settings/tokens";
 
 pub async fn own(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    render(&me, &frame, &app, None, &View::read(request.query_string())).await
+    render(&me, &frame, &app, None, &View::read(request.query_string(), &app.prefix)).await
 }
 
 pub async fn of_token(
@@ -39,11 +40,25 @@ pub async fn of_token(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    render(&me, &frame, &app, Some(TokenId::from(id.as_str())), &View::read(request.query_string())).await
+    render(&me, &frame, &app, Some(TokenId::from(id.as_str())), &View::read(request.query_string(), &app.prefix)).await
+}
+
+/// The search box. It posts, so that a pasted value is in no address, history or log; the words go into the address.
+pub async fn find(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
+    let address = match form.text("token") {
+        "" => ADDRESS.to_owned(),
+        id => {
+            let (actor, id) = (me.actor.clone(), TokenId::from(id));
+            let whose = app.read(move |conn| Whose::token(conn, &actor, &id)).await?;
+            whose.token.map(|token| format!("{TOKENS}/{}/activity", token.id)).ok_or(Error::Missing)?
+        }
+    };
+    let view = View::posted(&form, &app.prefix);
+    Ok(frame.go_on(&view.at(&address, view.show, ""), ""))
 }
 
 pub async fn own_file(me: SignedIn, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    file(&me, &app, None, View::read(request.query_string())).await
+    file(&me, &app, None, View::read(request.query_string(), &app.prefix)).await
 }
 
 pub async fn file_of_token(
@@ -52,7 +67,7 @@ pub async fn file_of_token(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    file(&me, &app, Some(TokenId::from(id.as_str())), View::read(request.query_string())).await
+    file(&me, &app, Some(TokenId::from(id.as_str())), View::read(request.query_string(), &app.prefix)).await
 }
 
 async fn file(me: &SignedIn, app: &Arc<App>, id: Option<TokenId>, view: View) -> Result<HttpResponse> {
@@ -79,11 +94,14 @@ struct View {
 }
 
 impl View {
-    fn read(query: &str) -> View {
-        let query = Posted::from_query(query);
+    fn read(query: &str, prefix: &str) -> View {
+        View::posted(&Posted::from_query(query), prefix)
+    }
+
+    fn posted(query: &Posted, prefix: &str) -> View {
         View {
             show: Show::parse(query.text("show")),
-            q: query.text("q").chars().filter(|c| !c.is_control()).take(200).collect(),
+            q: searchable(query.text("q"), prefix).chars().filter(|c| !c.is_control()).take(200).collect(),
             after: query.text("after").to_owned(),
         }
     }
@@ -135,6 +153,7 @@ async fn render(
     let page = ActivityPage {
         shell: frame.shell(&title, section, Some(me))?,
         token_href: standing.map(|token| page_of(&token.id)).unwrap_or_default(),
+        token_id: token.as_ref().map(|token| token.id.to_string()).unwrap_or_default(),
         token: token.map(|token| token.name).unwrap_or_default(),
         accepted: size(overview.accepted()),
         refused: size(overview.refused()),

@@ -19,7 +19,11 @@ pub fn file(
     catalogue: &Catalogue,
     reading: &Reading,
 ) -> Result<Vec<u8>> {
-    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Quoted throughout: in some countries a spreadsheet takes a semicolon for the end of a cell.
+    let mut file = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .quote_style(csv::QuoteStyle::Always)
+        .from_writer(Vec::new());
     file.write_record(COLUMNS).map_err(Error::internal)?;
     activity::every(conn, whose, filter, |entry| {
         let cells = row(entry, catalogue, reading);

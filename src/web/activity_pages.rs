@@ -12,6 +12,8 @@ pub struct ActivityPage {
     pub address: String,
     /// Name of the token, or empty on one's own activity.
     pub token: String,
+    /// Of the token whose activity it is, or empty.
+    pub token_id: String,
     /// Its own page, or empty.
     pub token_href: String,
     pub accepted: usize,

@@ -165,7 +165,8 @@ pub async fn unchecked(request: &HttpRequest, payload: &mut Payload) -> Result<P
     }
     let parts = Multipart::from_request(request, payload).await.map_err(|_| broken())?;
     let read = read_parts(parts, LARGEST_FORM, |name| name != "file");
-    Ok(tokio::time::timeout(UPLOAD_PATIENCE, read).await.map_err(|_| broken())??.form)
+    // Of a stranger: no longer than a form may take.
+    Ok(tokio::time::timeout(PATIENCE, read).await.map_err(|_| broken())??.form)
 }
 
 fn is_multipart(request: &HttpRequest) -> bool {

@@ -175,6 +175,7 @@ routes! {
     POST "/settings/tokens/{id:[0-9a-f-]+}/end-grace/confirm" SignedIn => tokens::regenerate::confirm_end;
 
     GET  "/settings/activity"                 SignedIn      => activity::own;
+    POST "/settings/activity/find"            SignedIn      => activity::find;
     GET  "/settings/activity.csv"             SignedIn      => activity::own_file;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity"     SignedIn      => activity::of_token;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity.csv" SignedIn      => activity::file_of_token;

@@ -15,11 +15,8 @@ pub struct TokenList {
     pub sort: String,
     /// Query of this view with its `?`, or empty: the toolbar posts to it, so that Refresh comes back to the same rows.
     pub query: String,
-    /// How the list is sorted where no column says it, and the other way around.
-    pub order: String,
-    pub turn: Choice,
-    /// All rows that match were chosen, not only those of this page.
-    pub all: bool,
+    /// By age, which no column sorts.
+    pub turn: Link,
     /// The sortable columns Name, Expires, Last used.
     pub by_name: Column,
     pub by_expiry: Column,
@@ -50,6 +47,12 @@ pub struct Tools {
 pub struct Column {
     pub href: String,
     pub order: Order,
+}
+
+#[derive(Clone, Default)]
+pub struct Link {
+    pub href: String,
+    pub label: &'static str,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

@@ -49,6 +49,11 @@ impl Reading {
         when::due(end.utc(), self.now.utc(), self.zone, self.dates)
     }
 
+    /// Within the last hour: something still depends on what was used then.
+    pub fn is_recent(&self, at: Stamp) -> bool {
+        self.now < at.plus(chrono::TimeDelta::hours(1))
+    }
+
     pub fn is_past(&self, end: Option<Stamp>) -> bool {
         end.is_some_and(|end| end <= self.now)
     }
@@ -220,7 +225,7 @@ fn difference(was: &Lines, is: &Lines, show: impl Fn(&str) -> String) -> String 
 /// What a token may after an edit that it may not before, said out loud.
 pub fn widening(catalogue: &Catalogue, before: &Token, after: &Token, reading: &Reading) -> Vec<String> {
     let mut widening = Vec::new();
-    let gained = catalogue.gained(&before.scopes, &after.scopes);
+    let gained = catalogue.gained(&before.scopes, &after.scopes, !after.allow.is_empty());
     let deletes = gained.iter().filter(|(_, method)| method.kind == MethodKind::Delete).count();
     if !gained.is_empty() {
         let names = gained.iter().map(|(api, method)| catalogue.show(&format!("{}/{}", api.slug, method.short())));
@@ -242,6 +247,11 @@ pub fn widening(catalogue: &Catalogue, before: &Token, after: &Token, reading: &
     }
     if !before.ip_allow.is_empty() && (after.ip_allow.is_empty() || !covers(&before.ip_allow, &after.ip_allow)) {
         widening.push("Works from addresses that it did not work from before.".into());
+    }
+    match (before.rate_per_minute, after.rate_per_minute) {
+        (Some(was), Some(is)) if is > was => widening.push(format!("May ask {is} times a minute, not {was}.")),
+        (Some(_), None) => widening.push("May ask as often as it likes.".into()),
+        _ => {}
     }
     match (before.expires_at, after.expires_at) {
         (Some(was), Some(is)) if is > was => {

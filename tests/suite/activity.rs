@@ -303,18 +303,21 @@ fn the_file_has_the_rows_of_the_page_and_no_cell_that_a_spreadsheet_would_run() 
     assert_eq!(file.header("content-disposition"), "attachment; filename=\"hallpass-activity.csv\"");
     assert_eq!(file.header("cache-control"), "no-store");
     let lines: Vec<&str> = file.body.split("\r\n").collect();
-    assert_eq!(lines[0], "time,event,token,detail,request,address,by,result,reference");
+    assert_eq!(
+        lines[0], r#""time","event","token","detail","request","address","by","result","reference""#,
+        "quoted, or a semicolon would begin a cell in some countries"
+    );
     assert_eq!(lines.last(), Some(&""));
     assert!(file.body.contains("\"'=HYPERLINK(\"\"http://evil\"\"), \"\"x\"\"\""), "{}", file.body);
-    assert!(file.body.contains(",'@SUM(1),"), "{}", file.body);
+    assert!(file.body.contains(r#","'@SUM(1)","#), "{}", file.body);
     for line in &lines {
-        for cell in line.split(',') {
+        for cell in line.split("\",\"") {
             assert!(!cell.trim_matches('"').starts_with(['=', '+', '-', '@']), "{line}");
         }
     }
-    let row = lines.iter().find(|line| line.ends_with(&reference(&refused))).unwrap();
-    assert!(row.starts_with("2026-11-23T09:40:00.000Z,Call refused,"), "{row}");
-    assert!(row.contains("DELETE /api/v1/zones/a") && row.contains(",403,"), "{row}");
+    let row = lines.iter().find(|line| line.trim_matches('"').ends_with(&reference(&refused))).unwrap();
+    assert!(row.starts_with(r#""2026-11-23T09:40:00.000Z","Call refused","#), "{row}");
+    assert!(row.contains("DELETE /api/v1/zones/a") && row.contains(r#","403","#), "{row}");
     let narrowed = maria.get("/settings/activity.csv?show=refused&q=deletezone");
     assert_eq!(narrowed.body.split("\r\n").count(), 3, "{}", narrowed.body);
 }

@@ -137,3 +137,37 @@ fn words_in_the_search_go_into_the_address() {
     assert_eq!(to, "/settings/tokens?q=deploy+ci");
     assert!(text.contains("ci deploy"), "{text}");
 }
+
+#[test]
+fn a_value_is_found_however_it_was_pasted_and_is_in_no_address() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let value = maria.generate("ci", &["zones:listZones"]);
+    for pasted in [format!("Bearer {value}"), format!("TOKEN=\"{value}\""), format!("{value},"), value[..44].to_owned()]
+    {
+        for page in ["/settings/tokens", "/settings/activity"] {
+            let action = format!("{page}/find");
+            let form = maria.get(page).form(&action).with(&[("q", &pasted)]);
+            let to = maria.post(&action, &form).header("location").to_owned();
+            assert!(to.starts_with(&format!("{page}?q=")) && !to.contains(&value[..9]), "{to}");
+            assert_eq!(maria.get(&to).status, 200);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_gone_at_the_confirm_leads_back_with_a_sentence() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    for name in ["kept", "gone"] {
+        maria.generate(name, &["zones:listZones"]);
+    }
+    let page = maria.ask_for("disable", &["kept", "gone"]);
+    maria.remove("gone");
+    for password in ["wrong", PASSWORD] {
+        let form = page.form("/settings/tokens/disable").with(&[("password", password)]);
+        assert_eq!(maria.post("/settings/tokens/disable", &form).status, 303);
+        let list = maria.get("/settings/tokens").text();
+        assert!(list.contains("One of the tokens is no longer there. Nothing was changed: select again."), "{list}");
+    }
+}

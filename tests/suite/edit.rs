@@ -340,3 +340,122 @@ fn lists_that_are_too_long_or_wrong_are_refused_at_their_field() {
     );
     assert!(with("rate_per_minute", "0").error_of("rate_per_minute").contains("from 1 to 1,000,000"));
 }
+
+#[test]
+fn no_way_back_to_a_form_hides_what_somebody_else_changed() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let zoe = site.person("zoe@example.com", Role::Owner);
+    maria.generate("ci", &["zones:listZones", "zones:deleteZone"]);
+    let address = maria.page_of("ci");
+    let mine = maria.edit_form("ci").with(&[("description", "typed")]);
+    let waiting = maria.post(&address, &mine);
+    let narrowed = zoe.get(&address).form(&address).with(&[("m", "zones:listZones")]);
+    let page = zoe.post(&address, &narrowed);
+    assert_eq!(zoe.confirm(&page, &format!("{address}/confirm")).status, 303);
+    let action = format!("{address}/confirm");
+    for back in [
+        maria.post(&address, &mine.clone().and("do", "filter")),
+        maria.post(&action, &waiting.form(&action).and("do", "back")),
+    ] {
+        assert_eq!(back.status, 422);
+        assert!(
+            back.text().contains("zoe changed this token just now: Methods: takes away zones:deleteZone."),
+            "{}",
+            back.text()
+        );
+        assert!(back.form(&address).0.contains(&("description".into(), "typed".into())));
+    }
+}
+
+#[test]
+fn a_widening_that_was_asked_for_in_time_does_not_revive_an_expired_token() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let value = maria.generate_from(
+        &maria.token_form("ci", &["zones:listZones"]).with(&[("lifetime", "custom"), ("expires_at", "2026-11-23")]),
+    );
+    // Five minutes before its last second, 22:59:59 UTC.
+    site.pass(TimeDelta::minutes(13 * 60 + 15));
+    maria.sign_in("maria@example.com", PASSWORD);
+    let address = maria.page_of("ci");
+    let page = maria.post(&address, &maria.edit_form("ci").with(&[("lifetime", "30")]));
+    site.pass(TimeDelta::minutes(6));
+    let late = maria.confirm(&page, &format!("{address}/confirm"));
+    assert_eq!(late.status, 422);
+    assert!(late.text().contains("Regenerate its value to give it a new expiry."), "{}", late.text());
+    assert_eq!(site.verify(&value, LIST.0, LIST.1).status, 401);
+}
+
+#[test]
+fn a_name_beside_an_allow_list_and_a_new_wildcard_count_as_widening() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let value = maria
+        .generate_from(&maria.token_form("ci", &["zones:*"]).with(&[("allow", "zones:a"), ("rate_per_minute", "5")]));
+    assert_eq!(site.verify(&value, LIST.0, LIST.1).status, 403, "a wildcard does not carry a listing past the list");
+    let address = maria.page_of("ci");
+    let page = maria.post(&address, &maria.edit_form("ci").with(&[("m", "zones:listZones"), ("rate_per_minute", "9")]));
+    for said in ["Adds 1 method: zones:listZones.", "May ask 9 times a minute, not 5."] {
+        assert!(page.text().contains(said), "{said} in {}", page.text());
+    }
+    assert_eq!(maria.confirm(&page, &format!("{address}/confirm")).status, 303);
+    assert_eq!(site.verify(&value, LIST.0, LIST.1).status, 200);
+    site.pass(TimeDelta::seconds(1));
+    maria.edit("ci", |form| form.with(&[("m", "zones:*"), ("allow", "")]));
+    let details = site.texts("SELECT detail AS text FROM events WHERE action = 'token.widen' ORDER BY id");
+    assert_eq!(details.first().map(String::as_str), Some(r#"{"added":["pdns/zones:listZones"]}"#));
+    assert!(details.get(1).is_some_and(|detail| detail.contains(r#""pdns/zones:*""#)), "{details:?}");
+}
+
+#[test]
+fn the_same_rights_in_another_order_are_no_change() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate_from(&maria.token_form("ci", &[]).with(&[("set", "read-only")]));
+    let read: [&str; 4] = ["zones:readZone", "search:search", "zones:listZones", "keys:listKeys"];
+    let form =
+        read.iter().fold(maria.edit_form("ci").with(&[("set", "custom")]).without("m"), |form, m| form.and("m", m));
+    let page = maria.post(&maria.page_of("ci"), &form);
+    assert!(page.text().contains("Nothing is different from before"), "{}", page.text());
+}
+
+#[test]
+fn an_administrator_changes_nobody_s_token_who_is_above_them_and_makes_no_value_of_another() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let ada = site.person("ada@example.com", Role::Admin);
+    let jan = site.person("jan@example.com", Role::Contributor);
+    maria.generate("hers", &["zones:listZones"]);
+    jan.generate("his", &["zones:listZones"]);
+    let edit = |address: &str| {
+        let form = ada.get(address).form(address).with(&[("description", "by ada")]);
+        let page = ada.post(address, &form);
+        ada.confirm(&page, &format!("{address}/confirm"))
+    };
+    let (hers, his) = (maria.page_of("hers"), jan.page_of("his"));
+    let refused = edit(&hers);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("belongs to an account whose role is above yours"), "{}", refused.text());
+    assert_eq!(edit(&his).status, 303);
+    for address in [&hers, &his] {
+        assert!(!ada.get(address).text().contains("Regenerate value"));
+        let action = format!("{address}/regenerate");
+        let form = ada.get(address).form("/theme").with(&[("grace", "0")]);
+        assert_eq!(ada.post(&action, &form).status, 403, "the value would act as its owner");
+    }
+    // An owner may: they may generate for others as well.
+    let action = format!("{his}/regenerate");
+    let page = maria.post(&action, &maria.get(&his).form(&action).with(&[("grace", "0")]));
+    assert_eq!(maria.confirm(&page, &format!("{action}/confirm")).status, 200);
+}
+
+#[test]
+fn a_copy_that_a_link_changes_says_so() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    let from = format!("/settings/tokens/new?from={}", maria.id_of("ci"));
+    assert!(!maria.get(&from).text().contains("filled in by a link"));
+    assert!(maria.get(&format!("{from}&m=*")).text().contains("This form was filled in by a link."));
+}

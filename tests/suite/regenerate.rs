@@ -202,3 +202,46 @@ fn a_confirm_of_a_value_that_was_regenerated_meanwhile_does_nothing() {
     assert!(stale.text().contains("You regenerated its value just now."), "{}", stale.text());
     assert_eq!(site.verify(&value, LIST.0, LIST.1).status, 200);
 }
+
+#[test]
+fn ending_a_grace_ends_the_one_that_was_on_the_page_and_no_other() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    maria.regenerate("ci", "24h");
+    let address = maria.page_of("ci");
+    let action = format!("{address}/end-grace");
+    let waiting = maria.post(&action, &maria.get(&address).form(&action));
+    let third = maria.regenerate("ci", "0");
+    let fourth = maria.regenerate("ci", "72h");
+    assert_eq!(maria.confirm(&waiting, &format!("{action}/confirm")).status, 303);
+    assert!(maria.get(&address).text().contains("Nothing was ended. Look at the token again."));
+    assert_eq!([&third, &fourth].map(|value| site.verify(value, LIST.0, LIST.1).status), [200, 200]);
+}
+
+#[test]
+fn a_stale_choice_of_grace_is_still_chosen() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    let address = maria.page_of("ci");
+    let action = format!("{address}/regenerate");
+    let form = maria.get(&address).form(&action).with(&[("grace", "72h")]);
+    maria.edit("ci", |form| form.with(&[("description", "x")]));
+    let stale = maria.post(&action, &form);
+    assert_eq!(stale.status, 422);
+    assert!(stale.form(&action).0.contains(&("grace".into(), "72h".into())), "{}", stale.text());
+}
+
+#[test]
+fn the_page_of_the_value_tells_its_end_in_the_zone_of_who_looks() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate_from(&maria.token_form("ci", &["zones:listZones"]).with(&[("lifetime", "90")]));
+    let profile =
+        maria.get("/settings/profile").form("/settings/profile").with(&[("time_zone", "America/Los_Angeles")]);
+    assert_eq!(maria.post("/settings/profile", &profile).status, 303);
+    let page = maria.ask_to_regenerate("ci", &[("grace", "0")]);
+    let revealed = maria.confirm(&page, &format!("{}/regenerate/confirm", maria.page_of("ci")));
+    assert!(revealed.text().contains("21 Feb 2027, 14:59, America/Los_Angeles"), "{}", revealed.text());
+}

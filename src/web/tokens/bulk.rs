@@ -125,7 +125,7 @@ async fn confirm_page(
     let reading = Reading::of(&me.account, now);
     let facts = listed.iter().take(MOST_LISTED).map(|listed| {
         let fact = Fact::new(&listed.token.name, words::standing(listed, &reading));
-        let recent = listed.used.as_ref().filter(|used| now < used.at.plus(chrono::TimeDelta::hours(1)));
+        let recent = listed.used.as_ref().filter(|used| reading.is_recent(used.at));
         match recent.filter(|_| verb != Verb::Enable) {
             Some(used) => {
                 let from = if used.ip.is_empty() { String::new() } else { format!(" from {}", used.ip) };
@@ -196,7 +196,9 @@ async fn confirm(
     app: &Arc<App>,
     request: &HttpRequest,
 ) -> Result<HttpResponse> {
-    let view = View::read(request.query_string());
+    let view = View::read(request.query_string(), &app.prefix);
+    // Somebody else may have removed one of them since it was chosen.
+    let gone = "One of the tokens is no longer there. Nothing was changed: select again.";
     let outcome = settle(app, me, form, verb.action(), move |tx, actor, chosen: Chosen| match verb {
         Verb::Disable => token::set_enabled(tx, actor, &chosen.0, false),
         Verb::Enable => token::set_enabled(tx, actor, &chosen.0, true),
@@ -210,10 +212,12 @@ async fn confirm(
             };
             Ok(frame.go_on(&view.address(), &note))
         }
-        Ok(Outcome::Again { payload, error }) => {
-            let page = confirm_page(me, frame, app, verb, &payload, &view).await?;
-            ask_again(frame, me, page, form, &error)
-        }
+        Ok(Outcome::Again { payload, error }) => match confirm_page(me, frame, app, verb, &payload, &view).await {
+            Ok(page) => ask_again(frame, me, page, form, &error),
+            Err(Error::Missing) => Ok(frame.go_on(&view.address(), gone)),
+            Err(other) => Err(other),
+        },
+        Err(Error::Missing) => Ok(frame.go_on(&view.address(), gone)),
         Ok(Outcome::Back(_)) => Ok(frame.go_on(&view.address(), "")),
         Err(Error::Replayed(Replay::Used)) => {
             let note = "That was already confirmed. Look at the list: nothing was done again.";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
 
 use super::form::{About, Filled, Present, check, form_page};
 use super::list::ADDRESS;
@@ -34,19 +35,19 @@ pub async fn form(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let about = About::token(&app, &me, &id).await?;
-    let mut filled = standing(&me, &app, present(&about)?);
+    let mut typed = Typed::of(standing(&me, &app, present(&about)?));
     let query = Posted::from_query(request.query_string());
     let mut note = None;
     if query.has("allow") {
-        note = Some(match filled.ticks.allow(query.text("allow"), &app.catalogue()) {
+        note = Some(match typed.filled.ticks.allow(query.text("allow"), &app.catalogue(), about.owner.role) {
             Ok(scope) => {
-                filled.set = "custom".into();
+                typed.filled.set = "custom".into();
                 Note::plain(format!("{scope} is ticked below and not saved yet."))
             }
             Err(sentence) => Note::warn(sentence),
         });
     }
-    let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])? };
+    let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &typed, &[])? };
     frame.page(StatusCode::OK, &page)
 }
 
@@ -69,37 +70,38 @@ pub async fn review(
     let about = About::token(&app, &me, &id).await?;
     me.actor.must(Deed::GenerateOwnTokens)?;
     let present = present(&about)?;
-    let filled = Filled::posted(&form, &app.catalogue(), standing(&me, &app, present));
+    let typed = Typed::of(Filled::posted(&form, &app.catalogue(), standing(&me, &app, present)));
+    let seen = Seen::read(&form, &app);
+    if seen.is_not(present) {
+        return stale(&me, &frame, &app, &about, &typed, seen.at).await;
+    }
     if form.text("do") == "filter" {
-        let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])?;
+        let page = page(&me, &frame, &app, &about, &typed, &[])?;
         return frame.page(StatusCode::OK, &page);
     }
-    if Seen::read(&form).is_some_and(|seen| seen.version != present.token.version) {
-        return stale(&me, &frame, &app, &about, &filled, &form).await;
-    }
-    let mut to = match check(&me, &app, &about, &form, &filled).await {
+    let mut to = match check(&me, &app, &about, &form, &typed.filled).await {
         Ok(to) => to,
         Err(Error::Invalid(problems)) => {
-            let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &problems)?;
+            let page = page(&me, &frame, &app, &about, &typed, &problems)?;
             return frame.form_again(&page, &page.as_content());
         }
         Err(other) => return Err(other),
     };
-    if to.access_set.is_none() && to.scopes == present.token.scopes {
+    if to.access_set.is_none() && to.scopes.is_same_set(&present.token.scopes) {
         // The same rights under the name that they came by.
         to.access_set = present.token.access_set.clone();
     }
     let edit = Edit { id: present.token.id.clone(), seen: present.token.version, to };
     if Difference::between(&present.token, &edit.applied(&present.token)).is_empty() {
         let note = Some(Note::plain("Nothing is different from before, so there is nothing to save."));
-        let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])? };
+        let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &typed, &[])? };
         return match frame.is_htmx {
             true => frame.form_again(&page, &page.as_content()),
             false => frame.page(StatusCode::OK, &page),
         };
     }
     let page = confirm_page(&me, &frame, &app, present, &edit)?;
-    let key = propose(&app, &me, Action::EditToken, edit).await?;
+    let key = propose(&app, &me, Action::EditToken, Waiting { wish: edit, at: seen.at }).await?;
     ask(&frame, &me, page, &key)
 }
 
@@ -127,8 +129,8 @@ pub async fn confirm(
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let catalogue = app.catalogue();
-    let outcome = settle(&app, &me, &form, Action::EditToken, move |tx, actor, wish: Edit| {
-        edit::edit(tx, actor, &catalogue, &wish)
+    let outcome = settle(&app, &me, &form, Action::EditToken, move |tx, actor, waiting: Waiting<Edit>| {
+        edit::edit(tx, actor, &catalogue, &waiting.wish)
     });
     let outcome = match outcome.await {
         Ok(Outcome::Done(token)) => {
@@ -145,29 +147,51 @@ pub async fn confirm(
         other => other,
     };
     let about = About::token(&app, &me, &id).await?;
-    let (filled_by, now) = (Reading::of(&me.account, app.now()), app.now());
+    let (reading, now) = (Reading::of(&me.account, app.now()), app.now());
+    let typed = |edit: &Edit| Typed::of(Filled::of(&edit.to, &app.catalogue(), &reading));
     match outcome {
         Ok(Outcome::Again { payload, error }) => {
-            let page = confirm_page(&me, &frame, &app, present(&about)?, &payload)?;
+            let page = confirm_page(&me, &frame, &app, present(&about)?, &payload.wish)?;
             ask_again(&frame, &me, page, &form, &error)
         }
-        Ok(Outcome::Back(edit)) => {
-            let filled = Filled::of(&edit.to, &app.catalogue(), &filled_by);
-            let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &[])?;
+        Ok(Outcome::Back(Waiting { wish, at })) if wish.seen != present(&about)?.token.version => {
+            stale(&me, &frame, &app, &about, &typed(&wish), at).await
+        }
+        Ok(Outcome::Back(Waiting { wish, .. })) => {
+            let page = page(&me, &frame, &app, &about, &typed(&wish), &[])?;
             frame.page(StatusCode::OK, &page)
         }
         Err(error @ (Error::Stale | Error::Invalid(_))) => {
             let (session, key) = (me.session.clone(), form.text("confirm").to_owned());
-            let kept: Edit = app.read(move |conn| confirm::look(conn, now, &session, Action::EditToken, &key)).await?;
-            let filled = Filled::of(&kept.to, &app.catalogue(), &filled_by);
+            let kept = app.read(move |conn| confirm::look(conn, now, &session, Action::EditToken, &key)).await;
+            let Waiting { wish, at }: Waiting<Edit> = kept?;
             let Error::Invalid(problems) = error else {
-                return stale(&me, &frame, &app, &about, &filled, &form).await;
+                return stale(&me, &frame, &app, &about, &typed(&wish), at).await;
             };
-            let page = page(&me, &frame, &app, &about, &filled, &Wished::default(), &problems)?;
+            let page = page(&me, &frame, &app, &about, &typed(&wish), &problems)?;
             frame.form_again(&page, &page.as_content())
         }
         Err(other) => Err(other),
         Ok(Outcome::Done(_)) => Err(Error::Missing),
+    }
+}
+
+/// What waits for its password, and since when the token was looked at for it.
+#[derive(Serialize, Deserialize)]
+pub struct Waiting<T> {
+    pub wish: T,
+    pub at: Stamp,
+}
+
+/// What was typed on a token's page: in its form, and in the section beside it.
+pub struct Typed {
+    pub filled: Filled,
+    pub wished: Wished,
+}
+
+impl Typed {
+    pub fn of(filled: Filled) -> Typed {
+        Typed { filled, wished: Wished::default() }
     }
 }
 
@@ -177,35 +201,36 @@ pub async fn stale(
     frame: &Frame,
     app: &Arc<App>,
     about: &About,
-    filled: &Filled,
-    form: &Posted,
+    typed: &Typed,
+    since: Stamp,
 ) -> Result<HttpResponse> {
     let reading = Reading::of(&me.account, app.now());
     let id = present(about)?.token.id.clone();
-    let since = Seen::read(form).and_then(|seen| seen.at).unwrap_or(reading.now.minus(chrono::TimeDelta::minutes(10)));
     let events = app.read(move |conn| audit::of_token_since(conn, &id, since)).await?;
-    let told: Vec<String> = events.iter().map(|event| words::event(&app.catalogue(), event, me, &reading)).collect();
-    let note = match told.is_empty() {
-        true => "This token was changed meanwhile. What you typed is still here: check it and save again.".to_owned(),
-        false => format!("{} What you typed is still here: check it and save again.", told.join(" ")),
-    };
-    let page = page(me, frame, app, about, filled, &Wished::default(), &[])?;
-    let page = TokenFormPage { note: Some(Note::warn(note)), ..page };
+    let told = events.iter().map(|event| words::event(&app.catalogue(), event, me, &reading));
+    let told: Vec<String> = told.filter(|sentence| !sentence.is_empty()).collect();
+    let told = if told.is_empty() { "This token was changed meanwhile.".to_owned() } else { told.join(" ") };
+    let note = format!("{told} What you typed is still here: check it and go on.");
+    let page = TokenFormPage { note: Some(Note::warn(note)), ..page(me, frame, app, about, typed, &[])? };
     frame.form_again(&page, &page.as_content())
 }
 
 /// The state of the token that a page was made from: `VERSION-MILLISECONDS`.
 pub struct Seen {
-    pub version: i64,
-    pub at: Option<Stamp>,
+    /// Nothing where the field did not come: then nobody looked at a former state.
+    version: Option<i64>,
+    pub at: Stamp,
 }
 
 impl Seen {
-    /// Nothing where the field did not come: then nobody looked at a former state.
-    pub fn read(form: &Posted) -> Option<Seen> {
-        let (version, at) = form.text("seen").split_once('-')?;
-        let at = at.parse().ok().and_then(chrono::DateTime::from_timestamp_millis).map(Stamp::from);
-        Some(Seen { version: version.parse().ok()?, at })
+    pub fn read(form: &Posted, app: &App) -> Seen {
+        let (version, at) = form.text("seen").split_once('-').unwrap_or_default();
+        let at = at.parse().ok().and_then(chrono::DateTime::from_timestamp_millis);
+        Seen { version: version.parse().ok(), at: at.map_or_else(|| app.now(), Stamp::from) }
+    }
+
+    pub fn is_not(&self, present: &Present) -> bool {
+        self.version.is_some_and(|version| version != present.token.version)
     }
 }
 
@@ -214,11 +239,10 @@ pub fn page(
     frame: &Frame,
     app: &App,
     about: &About,
-    filled: &Filled,
-    wished: &Wished,
+    typed: &Typed,
     problems: &[Problem],
 ) -> Result<TokenFormPage> {
-    let present = present(about)?;
+    let (present, filled) = (present(about)?, &typed.filled);
     let (token, reading) = (&present.token, Reading::of(&me.account, app.now()));
     let address = format!("{ADDRESS}/{}", token.id);
     let is_expired = token.expires_at.filter(|end| *end <= reading.now);
@@ -231,12 +255,15 @@ pub fn page(
         Some(used) if used.ip.is_empty() => format!("Last used {}", reading.ago(used.at)),
         Some(used) => format!("Last used {} from {}", reading.ago(used.at), used.ip),
     };
-    let mut regenerate = regenerate::section(me, app, about, present, &reading, wished);
+    // A value acts as its owner: for another person it is an owner's to make.
+    let may_regenerate = me.actor.is(&token.owner_id) || me.actor.may(Deed::MakeAdmins);
+    let mut regenerate = may_regenerate.then(|| regenerate::section(me, app, about, present, &reading, &typed.wished));
     let mut form = form_page(me, frame, app, about, &format!("Edit {}", token.name), filled, problems)?;
     if let Some(end) = is_expired {
         form.expiry.short = format!("Expired {}.", reading.date(end));
     }
-    if let (Some(renewed), true) = (&mut regenerate.expiry, problems.iter().any(|p| p.field == "expires_at")) {
+    let renewed = regenerate.as_mut().and_then(|section| section.expiry.as_mut());
+    if let (Some(renewed), true) = (renewed, problems.iter().any(|p| p.field == "expires_at")) {
         // It stands under the field as an error already.
         renewed.expiry.sentence.clear();
     }
@@ -251,7 +278,7 @@ pub fn page(
         expired: is_expired
             .map(|end| format!("Expired {}. Regenerate the value below to give it a new expiry.", reading.date(end)))
             .unwrap_or_default(),
-        regenerate: Some(regenerate),
+        regenerate,
         ..form
     })
 }

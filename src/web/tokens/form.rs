@@ -139,7 +139,11 @@ impl Filled {
     pub fn of(new: &NewToken, catalogue: &Catalogue, reading: &Reading) -> Filled {
         let list = |lines: &Lines| lines.iter().map(|line| catalogue.show(line)).collect::<Vec<_>>().join("\n");
         // A set that is another one by now would change what a token may without anybody choosing it.
-        let set = new.access_set.as_deref().and_then(|slug| catalogue.set(slug)).filter(|set| set.scopes == new.scopes);
+        let set = new
+            .access_set
+            .as_deref()
+            .and_then(|slug| catalogue.set(slug))
+            .filter(|set| set.scopes.is_same_set(&new.scopes));
         let shown_scopes: Lines = match set {
             Some(set) => catalogue.named(&set.scopes),
             None => new.scopes.clone(),

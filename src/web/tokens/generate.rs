@@ -25,6 +25,7 @@ use crate::web::tokens_pages::TokenFormPage;
 use crate::web::words::{self, Reading};
 
 const FORM: &str = "/settings/tokens/new";
+const LINK: &str = "This form was filled in by a link. Check what it asks for before you generate the token.";
 const TITLE: &str = "Generate access token";
 /// What a link may fill in.
 const FIELDS: [&str; 11] = [
@@ -68,9 +69,16 @@ pub async fn form(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request:
             page.title = format!("{TITLE} from {}", token.name);
             page.intro = "The settings are copied, the value is not: this will be a token of its own.".into();
             let lost = picker::lost_names(&catalogue, me.account.role, &token.scopes);
-            page.note = (!lost.is_empty()).then(|| {
-                Note::warn(format!("Left out, as it is no longer there or no longer yours: {}.", words::list(lost)))
-            });
+            page.note = if !lost.is_empty() {
+                Some(Note::warn(format!(
+                    "Left out, as it is no longer there or no longer yours: {}.",
+                    words::list(lost)
+                )))
+            } else if FIELDS.iter().any(|field| *field != "from" && query.has(field)) {
+                Some(Note::plain(LINK))
+            } else {
+                None
+            };
         }
         None if !filled.ticks.unknown().is_empty() => {
             let unknown = filled.ticks.unknown().join(", ");
@@ -78,11 +86,7 @@ pub async fn form(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request:
                 "This form was filled in by a link that also names what is not here: {unknown}."
             )));
         }
-        None => {
-            page.note = Some(Note::plain(
-                "This form was filled in by a link. Check what it asks for before you generate the token.",
-            ))
-        }
+        None => page.note = Some(Note::plain(LINK)),
     }
     frame.page(StatusCode::OK, &page)
 }

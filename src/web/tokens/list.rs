@@ -10,22 +10,22 @@ use super::form::About;
 use crate::actor::Deed;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::secret::Digest;
+use crate::secret::{Digest, searchable, value_in};
 use crate::token::list::{Ask, Listed, PAGE, Page, Sort, SortBy, Tab, matching, page};
 use crate::token::{self, MOST_AT_ONCE};
 use crate::types::TokenId;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
-use crate::web::page::{self as parts, Choice, Note, Paging, counted};
+use crate::web::page::{self as parts, Note, Paging, counted};
 use crate::web::session::SignedIn;
-use crate::web::tokens_pages::{Column, Order, TokenList, TokenRow, Tools};
+use crate::web::tokens_pages::{Column, Link, Order, TokenList, TokenRow, Tools};
 use crate::web::words::{self, Reading};
 
 pub const ADDRESS: &str = "/settings/tokens";
 
 pub async fn show(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    let mut view = View::read(request.query_string());
-    if let Some(digest) = Digest::of_value(view.q.trim(), &app.prefix) {
+    let mut view = View::read(request.query_string(), &app.prefix);
+    if let Some(digest) = value_in(Posted::from_query(request.query_string()).text("q"), &app.prefix) {
         // A value in the address: out of it before anything is shown.
         let note = found_by_value(&me, &app, digest, &mut view).await?;
         return Ok(frame.go_on(&view.address(), &note));
@@ -39,8 +39,8 @@ pub async fn show(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request:
 
 /// The search box. It posts, so that a pasted value is in no address, history or log: such a one is found by its digest.
 pub async fn find(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
-    let mut view = View::posted(&form);
-    let note = match Digest::of_value(form.text("q").trim(), &app.prefix) {
+    let mut view = View::posted(&form, &app.prefix);
+    let note = match value_in(form.text("q"), &app.prefix) {
         Some(digest) => found_by_value(&me, &app, digest, &mut view).await?,
         None => String::new(),
     };
@@ -52,7 +52,7 @@ async fn found_by_value(me: &SignedIn, app: &Arc<App>, digest: Digest, view: &mu
     let actor = me.actor.clone();
     let found = app.read(move |conn| token::by_value(conn, &actor, digest)).await?;
     let reading = Reading::of(&me.account, app.now());
-    *view = View::read("");
+    *view = View::read("", &app.prefix);
     let Some((token, value)) = found else {
         return Ok("No token of yours has or had the value that you pasted.".into());
     };
@@ -87,7 +87,7 @@ pub async fn act(
     app: web::Data<Arc<App>>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    let view = View::read(request.query_string());
+    let view = View::read(request.query_string(), &app.prefix);
     let ticked: Vec<&str> = form.every("id").collect();
     let refuse = async |sentence: String| {
         let page = render(&me, &frame, &app, &view, Some(Note::bad(sentence)), &ticked).await?;
@@ -134,14 +134,14 @@ pub struct View {
 }
 
 impl View {
-    pub fn read(query: &str) -> View {
-        View::posted(&Posted::from_query(query))
+    pub fn read(query: &str, prefix: &str) -> View {
+        View::posted(&Posted::from_query(query), prefix)
     }
 
-    fn posted(query: &Posted) -> View {
+    fn posted(query: &Posted, prefix: &str) -> View {
         View {
             tab: Tab::parse(query.text("status")),
-            q: query.text("q").chars().filter(|c| !c.is_control()).take(200).collect(),
+            q: searchable(query.text("q"), prefix).chars().filter(|c| !c.is_control()).take(200).collect(),
             sort: Sort::parse(query.text("sort")),
             after: query.text("after").to_owned(),
         }
@@ -174,16 +174,11 @@ impl View {
         }
     }
 
-    /// How the list is sorted, in words, and the other way around: by age where no column says it.
-    fn order(&self) -> (String, Choice) {
+    /// To the newest tokens, or from there to the oldest: by age no column sorts.
+    fn turn(&self) -> Link {
         let (newest, oldest) = (Sort::USUAL, Sort { descending: false, ..Sort::USUAL });
-        let (text, other, label) = match self.sort {
-            sort if sort == newest => ("newest first", oldest, "Oldest first"),
-            sort if sort == oldest => ("oldest first", newest, "Newest first"),
-            _ => ("", newest, "Newest first"),
-        };
-        let turn = self.with(|view| view.sort = other).address();
-        (text.to_owned(), Choice { value: turn, label: label.to_owned(), selected: false })
+        let (sort, label) = if self.sort == newest { (oldest, "Oldest first") } else { (newest, "Newest first") };
+        Link { href: self.with(|view| view.sort = sort).address(), label }
     }
 
     fn with(&self, change: impl FnOnce(&mut View)) -> View {
@@ -214,13 +209,22 @@ async fn render(
 ) -> Result<TokenList> {
     let (now, notice) = (app.now(), app.policy.notice());
     let wish = view.ask(me);
-    let owner = me.account.id.clone();
-    let (found, owned) =
-        app.read(move |conn| Ok((page(conn, &wish, now, notice)?, token::count_of(conn, &owner)?))).await?;
+    let (owner, searched) = (me.account.id.clone(), !view.q.is_empty());
+    let (found, owned) = app
+        .read(move |conn| {
+            let found = page(conn, &wish, now, notice)?;
+            // Without a search the first tab has counted them already.
+            let owned = if searched {
+                token::count_of(conn, &owner)?
+            } else {
+                found.counts.first().copied().unwrap_or_default()
+            };
+            Ok((found, owned))
+        })
+        .await?;
     let catalogue = app.catalogue();
     let reading = Reading::of(&me.account, now);
     let may = me.actor.may(Deed::GenerateOwnTokens);
-    let (order, turn) = view.order();
     let row = |listed: &Listed| TokenRow {
         id: listed.token.id.to_string(),
         name: listed.token.name.clone(),
@@ -238,9 +242,7 @@ async fn render(
     Ok(TokenList {
         shell: frame.shell("Access tokens", ADDRESS, Some(me))?,
         tools: Tools { generate: may, edit: true, copy: may, disable: may, enable: may, remove: may },
-        order,
-        turn,
-        all: false,
+        turn: view.turn(),
         tabs: tabs(view, &found),
         q: view.q.clone(),
         status: view.tab.word().to_owned(),

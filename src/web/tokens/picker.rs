@@ -66,8 +66,11 @@ impl Ticks {
     }
 
     /// Ticks one method more; the answer is its scope as people read it.
-    pub fn allow(&mut self, typed: &str, catalogue: &Catalogue) -> Result<String, String> {
+    pub fn allow(&mut self, typed: &str, catalogue: &Catalogue, role: Role) -> Result<String, String> {
         let full = catalogue.resolve(typed)?;
+        if let Some(lost) = lost_names(catalogue, role, &[full.as_str()].iter().collect()).first() {
+            return Err(format!("Your role may not use {lost}."));
+        }
         let shown = catalogue.show(&full);
         self.tick(full);
         Ok(shown)

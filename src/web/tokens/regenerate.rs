@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 
-use super::edit::{self, Seen, present};
-use super::form::{About, Filled, Present, expiry_part, lifetimes, wished as expiry_wished};
+use super::edit::{self, Seen, Typed, Waiting, present};
+use super::form::{About, Filled, Present, expiry_part, last_day_iso, lifetimes, wished as expiry_wished};
 use super::list::ADDRESS;
 use super::reveal::{already_shown, reveal, row_address};
 use crate::actor::Deed;
@@ -35,6 +35,19 @@ pub struct Wished {
 }
 
 impl Wished {
+    /// Of what waits for its password, in the person's zone.
+    fn of(wish: &Renewal, reading: &Reading) -> Wished {
+        Wished {
+            grace: if wish.previous_ends_at.is_some() { "custom" } else { "0" }.into(),
+            previous_expires_at: wish
+                .previous_ends_at
+                .map(|end| when::field_moment(end.utc(), reading.zone))
+                .unwrap_or_default(),
+            lifetime: if wish.expires_at.is_some() { "custom" } else { "never" }.into(),
+            expires_at: wish.expires_at.map(|end| last_day_iso(end, reading)).unwrap_or_default(),
+        }
+    }
+
     fn posted(form: &Posted) -> Wished {
         let text = |name: &str| form.text(name).to_owned();
         Wished {
@@ -134,17 +147,21 @@ pub async fn review(
     let about = About::token(&app, &me, &id).await?;
     me.actor.must(Deed::GenerateOwnTokens)?;
     let present = present(&about)?;
-    let filled = typed_beside(&me, &app, present, &form);
-    if Seen::read(&form).is_some_and(|seen| seen.version != present.token.version) {
-        return edit::stale(&me, &frame, &app, &about, &filled, &form).await;
+    if !me.actor.is(&present.token.owner_id) {
+        me.actor.must(Deed::MakeAdmins)?;
+    }
+    let typed = Typed { filled: typed_beside(&me, &app, present, &form), wished: Wished::posted(&form) };
+    let seen = Seen::read(&form, &app);
+    if seen.is_not(present) {
+        return edit::stale(&me, &frame, &app, &about, &typed, seen.at).await;
     }
     match check(&me, &app, &about, present, &form) {
         Ok(wish) => {
             let page = confirm_page(&me, &frame, &app, present, &wish)?;
-            let key = propose(&app, &me, Action::RegenerateToken, wish).await?;
+            let key = propose(&app, &me, Action::RegenerateToken, Waiting { wish, at: seen.at }).await?;
             ask(&frame, &me, page, &key)
         }
-        Err(problems) => again(&me, &frame, &app, &about, &filled, &Wished::posted(&form), &problems),
+        Err(problems) => again(&me, &frame, &app, &about, &typed, &problems),
     }
 }
 
@@ -196,11 +213,10 @@ fn again(
     frame: &Frame,
     app: &App,
     about: &About,
-    filled: &Filled,
-    wished: &Wished,
+    typed: &Typed,
     problems: &[Problem],
 ) -> Result<HttpResponse> {
-    let page = edit::page(me, frame, app, about, filled, wished, problems)?;
+    let page = edit::page(me, frame, app, about, typed, problems)?;
     frame.form_again(&page, &page.as_content())
 }
 
@@ -219,7 +235,7 @@ fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, present: &Present, wish
         None => facts.push(Fact::new("Expires", "never")),
     }
     let mut warnings = Vec::new();
-    let recent = present.used.as_ref().filter(|used| reading.now < used.at.plus(chrono::TimeDelta::hours(1)));
+    let recent = present.used.as_ref().filter(|used| reading.is_recent(used.at));
     if let (None, Some(used), false) = (wish.previous_ends_at, recent, reading.is_past(token.expires_at)) {
         warnings.push(format!(
             "The old value was used {}. Whatever uses it fails until it has the new one.",
@@ -242,7 +258,8 @@ pub async fn confirm(
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let (prefix, key) = (app.prefix.clone(), form.text("confirm").to_owned());
-    let outcome = settle(&app, &me, &form, Action::RegenerateToken, move |tx, actor, wish: Renewal| {
+    let outcome = settle(&app, &me, &form, Action::RegenerateToken, move |tx, actor, waiting: Waiting<Renewal>| {
+        let wish = waiting.wish;
         let (token, value) = regenerate(tx, actor, &wish, &prefix)?;
         confirm::note_outcome(tx, &key, token.id.as_str())?;
         Ok((token, value, wish.previous_ends_at.unwrap_or(tx.now)))
@@ -264,16 +281,24 @@ pub async fn confirm(
     }
     let about = About::token(&app, &me, &id).await?;
     let present = present(&about)?;
-    let filled = Filled::of(&present.token.settings(), &app.catalogue(), &Reading::of(&me.account, app.now()));
-    match outcome {
+    let error = match outcome {
         Ok(Outcome::Again { payload, error }) => {
-            let page = confirm_page(&me, &frame, &app, present, &payload)?;
-            ask_again(&frame, &me, page, &form, &error)
+            let page = confirm_page(&me, &frame, &app, present, &payload.wish)?;
+            return ask_again(&frame, &me, page, &form, &error);
         }
-        Err(Error::Stale) => edit::stale(&me, &frame, &app, &about, &filled, &form).await,
-        Err(Error::Invalid(problems)) => again(&me, &frame, &app, &about, &filled, &Wished::default(), &problems),
-        Err(other) => Err(other),
-        Ok(_) => Err(Error::Missing),
+        Err(error @ (Error::Stale | Error::Invalid(_))) => error,
+        Err(other) => return Err(other),
+        Ok(_) => return Err(Error::Missing),
+    };
+    let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
+    let kept = app.read(move |conn| confirm::look(conn, now, &session, Action::RegenerateToken, &key)).await;
+    let Waiting { wish, at }: Waiting<Renewal> = kept?;
+    let reading = Reading::of(&me.account, now);
+    let filled = Filled::of(&present.token.settings(), &app.catalogue(), &reading);
+    let typed = Typed { filled, wished: Wished::of(&wish, &reading) };
+    match error {
+        Error::Invalid(problems) => again(&me, &frame, &app, &about, &typed, &problems),
+        _ => edit::stale(&me, &frame, &app, &about, &typed, at).await,
     }
 }
 
@@ -293,7 +318,8 @@ pub async fn review_end(
         return Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), note));
     }
     let page = end_page(&me, &frame, &app, present)?;
-    let key = propose(&app, &me, Action::EndGrace, present.token.id.clone()).await?;
+    let waiting = (present.token.id.clone(), present.token.version);
+    let key = propose(&app, &me, Action::EndGrace, waiting).await?;
     ask(&frame, &me, page, &key)
 }
 
@@ -303,7 +329,7 @@ fn end_page(me: &SignedIn, frame: &Frame, app: &App, present: &Present) -> Resul
     let facts = old.map(|value| {
         let used = value.used_at.map_or_else(|| "never used".into(), |at| format!("last used {}", reading.ago(at)));
         let fact = Fact::new(format!("Old value {}…", value.starts_with), used);
-        match value.used_at.filter(|at| reading.now < at.plus(chrono::TimeDelta::hours(1))) {
+        match value.used_at.filter(|at| reading.is_recent(*at)) {
             Some(_) => fact.warned("Something still depends on it."),
             None => fact,
         }
@@ -320,7 +346,9 @@ pub async fn confirm_end(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let outcome = settle(&app, &me, &form, Action::EndGrace, |tx, actor, id: TokenId| end_grace(tx, actor, &id));
+    let outcome = settle(&app, &me, &form, Action::EndGrace, |tx, actor, (id, seen): (TokenId, i64)| {
+        end_grace(tx, actor, &id, seen)
+    });
     match outcome.await {
         Ok(Outcome::Done(token)) => {
             Ok(frame.go_on(&row_address(token.id.as_str()), &format!("The old value of {} has stopped.", token.name)))
@@ -334,7 +362,7 @@ pub async fn confirm_end(
         Err(Error::Replayed(Replay::Used)) => {
             Ok(frame.go_on(&row_address(&id), "The grace period was already ended. Nothing was done again."))
         }
-        Err(Error::Invalid(_) | Error::Replayed(Replay::TooOld)) => {
+        Err(Error::Stale | Error::Invalid(_) | Error::Replayed(Replay::TooOld)) => {
             Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), "Nothing was ended. Look at the token again."))
         }
         Err(other) => Err(other),

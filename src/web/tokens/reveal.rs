@@ -33,7 +33,7 @@ pub fn reveal(
     let catalogue = app.catalogue();
     let reading = Reading::of(&me.account, app.now());
     let expires = match token.expires_at {
-        Some(end) => format!("{} at 23:59, {}", reading.date(end), reading.zone.name()),
+        Some(end) => format!("{}, {}", reading.moment(end), reading.zone.name()),
         None => "never".to_owned(),
     };
     let (try_method, try_url) = example(&catalogue, &token.scopes).unwrap_or_default();
