@@ -10,7 +10,7 @@ use diesel::sql_types::BigInt;
 
 use crate::actor::Actor;
 use crate::audit::Event;
-use crate::db::{Conn, MultiBackend};
+use crate::db::{Conn, MultiBackend, like};
 use crate::error::{Error, Result};
 use crate::refusal::Refusal;
 use crate::schema::{callers, calls, events, refusals, tokens};
@@ -339,11 +339,8 @@ fn refused(whose: &Whose, filter: &Filter) -> refusals::BoxedQuery<'static, Mult
 
 impl Filter {
     fn patterns(&self) -> impl Iterator<Item = String> {
-        let folded = self.q.to_lowercase();
-        let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
-        words
-            .into_iter()
-            .map(|word| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
+        let words: Vec<String> = self.q.to_lowercase().split_whitespace().map(like).collect();
+        words.into_iter().map(|word| format!("%{word}%"))
     }
 }
 

@@ -212,6 +212,11 @@ where
     Ok(None)
 }
 
+/// A word for `LIKE … ESCAPE '\\'` in which nothing stands for something else.
+pub fn like(word: &str) -> String {
+    word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
 fn cannot_open(place: &Place, cause: &dyn std::fmt::Display) -> String {
     let reason = cause.to_string();
     let reason = reason.lines().next().unwrap_or_default().trim_end_matches('.');

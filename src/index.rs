@@ -115,6 +115,14 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Whether it is the value alone that is over: its token goes on with a newer one.
+    pub fn is_ended(&self, now: Stamp) -> bool {
+        let before = |end: Option<Stamp>| end.is_none_or(|end| now < end);
+        self.token.enabled && before(self.token.expires_at) && !before(self.ends_at)
+    }
+}
+
 impl Index {
     pub fn find(&self, digest: &Digest) -> Option<Arc<Value>> {
         self.by_digest.pin().get(digest.bytes()).cloned()

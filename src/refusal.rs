@@ -39,6 +39,8 @@ pub enum Rule {
     Address,
     #[error("The token has used up its requests for now.")]
     Rate,
+    #[error("An old value was used after it had stopped. Something still holds it.")]
+    Ended,
 }
 
 impl Rule {
@@ -53,6 +55,7 @@ impl Rule {
             Rule::Resource => "resource",
             Rule::Address => "address",
             Rule::Rate => "rate",
+            Rule::Ended => "ended",
         }
     }
 }

@@ -80,6 +80,8 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
                     .default_service(web::to(missing)),
             )
     })
+    // A page's last packet would else wait 40 ms for the browser's delayed acknowledgement (RFC 1122 section 4.2.3.2).
+    .tcp_nodelay(true)
     .client_request_timeout(Duration::from_secs(5))
     .client_disconnect_timeout(Duration::from_secs(2))
     .shutdown_timeout(15)

@@ -27,6 +27,8 @@ mod tests;
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
+/// For how long verification remembers a value that has ended, to tell its owner when it is used.
+const REMEMBERED: TimeDelta = TimeDelta::days(90);
 /// How many tokens one change may name.
 pub const MOST_AT_ONCE: usize = 10_000;
 /// Ids in one statement: well below what a database takes as parameters.
@@ -220,7 +222,7 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
         let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
         owners.into_iter().try_for_each(|owner| must_reach(tx.conn, actor, owner))?;
     }
-    let values = living_values(tx.conn, &changed, tx.now)?;
+    let values = known_values(tx.conn, &changed, tx.now)?;
     for chunk in changed.chunks(CHUNK) {
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().map(|token| &token.id)));
         diesel::update(rows).set((tokens::enabled.eq(enabled), tokens::version.eq(version))).execute(tx.conn)?;
@@ -230,8 +232,8 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
         (token.enabled, token.version) = (enabled, version);
         let subject = Subject::token(&token.id, &token.name);
         audit::record(tx, actor, action, subject, Some(&token.owner_id), serde_json::json!({}))?;
-        let living = values.get(&token.id).map_or(&[][..], Vec::as_slice);
-        tx.changed(Change::Token(facts(token, living, tx.now)));
+        let known = values.get(&token.id).map_or(&[][..], Vec::as_slice);
+        tx.changed(Change::Token(facts(token, known, tx.now)));
     }
     Ok(changed.into_iter().map(|token| token.name).collect())
 }
@@ -271,19 +273,19 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
     Ok(found.filter(|(token, _)| actor.is(&token.owner_id)))
 }
 
-/// The values that are not over yet, by token.
-fn living_values(conn: &mut Conn, of: &[Token], now: Stamp) -> Result<BTreeMap<TokenId, Vec<Generation>>> {
-    let mut living: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
+/// The values that verification knows, by token.
+fn known_values(conn: &mut Conn, of: &[Token], now: Stamp) -> Result<BTreeMap<TokenId, Vec<Generation>>> {
+    let mut known: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
     for chunk in of.chunks(CHUNK) {
         let rows = generations::table
             .filter(generations::token_id.eq_any(chunk.iter().map(|token| &token.id)))
-            .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now)))
+            .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
             .select(Generation::as_select());
         for value in rows.load::<Generation>(conn)? {
-            living.entry(value.token_id.clone()).or_default().push(value);
+            known.entry(value.token_id.clone()).or_default().push(value);
         }
     }
-    Ok(living)
+    Ok(known)
 }
 
 /// Status, the first that applies. `frozen` is whether the owner's account is disabled.
@@ -341,7 +343,7 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
 
 /// What verification learns of a token.
 fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
-    let living = values.iter().filter(|value| value.ends_at.is_none_or(|end| now < end));
+    let known = values.iter().filter(|value| value.ends_at.is_none_or(|end| now.minus(REMEMBERED) < end));
     TokenFacts {
         id: token.id.clone(),
         owner: token.owner_id.clone(),
@@ -354,7 +356,7 @@ fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
         enabled: token.enabled,
         expires_at: token.expires_at,
         removed: token.removed_at.is_some(),
-        values: living
+        values: known
             .filter_map(|value| {
                 let digest = Digest::from_hex(&value.digest)?;
                 Some(ValueFacts { digest, number: value.number, ends_at: value.ends_at })
@@ -363,12 +365,12 @@ fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
     }
 }
 
-/// Every token whose version is above `seen`, for the index, with its living values.
+/// Every token whose version is above `seen`, for the index, with the values that it knows.
 pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnMut(TokenFacts)) -> Result<()> {
     let values = generations::table
         .inner_join(tokens::table)
         .filter(tokens::version.gt(seen))
-        .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now)))
+        .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
         .select(Generation::as_select());
     let mut by_token: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
     for value in values.load_iter(conn)? {

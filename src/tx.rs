@@ -43,7 +43,8 @@ pub struct TokenFacts {
     pub enabled: bool,
     pub expires_at: Option<Stamp>,
     pub removed: bool,
-    /// The current value and, while its grace lasts, the previous one.
+    /// The current value, the previous one while its grace lasts, and those that ended not long ago: they let nobody in, but
+    /// their use is told.
     pub values: Vec<ValueFacts>,
 }
 

@@ -103,6 +103,16 @@ impl Usage {
         gathered.keep(call.token.clone(), refusal);
     }
 
+    /// A former value that was used after its end: refused, and its last use is told beside it.
+    pub fn ended(&self, call: Call<'_>, generation: i64, refusal: Noted) {
+        let mut gathered = self.lock();
+        gathered.count(call, Counts::REFUSED);
+        if let Some(of) = gathered.of(call.token) {
+            of.used(generation, call.at);
+        }
+        gathered.keep(call.token.clone(), refusal);
+    }
+
     /// Writes what was gathered. When the database refuses, it is kept for the next time. Both maps are put together beside
     /// the lock, for which verdicts wait: under it is only what came meanwhile.
     pub fn flush(&self, write: impl FnOnce(&Gathered) -> Result<()>) -> Result<usize> {

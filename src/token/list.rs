@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 
 use super::{MOST_AT_ONCE, Token, status};
-use crate::db::{Conn, MultiBackend};
+use crate::db::{Conn, MultiBackend, like};
 use crate::error::Result;
 use crate::schema::{accounts, generations, tokens, uses};
 use crate::types::{AccountId, Stamp, Status, TokenId};
@@ -136,10 +136,12 @@ macro_rules! found {
             .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()))
             .into_boxed::<MultiBackend>();
         for word in ask.q.to_lowercase().split_whitespace() {
-            let of_value = generations::table
-                .filter(generations::token_id.eq(tokens::id))
-                .filter(lower(generations::starts_with).like(format!("{}%", pattern(word, 8))).escape('\\'));
-            let in_words = tokens::folded.like(format!("%{}%", pattern(word, usize::MAX))).escape('\\');
+            let of_value = generations::table.filter(generations::token_id.eq(tokens::id)).filter(
+                lower(generations::starts_with)
+                    .like(format!("{}%", like(&word.chars().take(8).collect::<String>())))
+                    .escape('\\'),
+            );
+            let in_words = tokens::folded.like(format!("%{}%", like(word))).escape('\\');
             query = query.filter(in_words.or(diesel::dsl::exists(of_value)));
         }
         let living = tokens::expires_at.is_null().or(tokens::expires_at.gt(now));
@@ -153,12 +155,6 @@ macro_rules! found {
                 .filter(tokens::expires_at.gt(now).and(tokens::expires_at.le(now.plus($notice)))),
         }
     }};
-}
-
-/// A word as `LIKE` takes it, cut to so many characters.
-fn pattern(word: &str, most: usize) -> String {
-    let word: String = word.chars().take(most).collect();
-    word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Page> {

@@ -181,12 +181,13 @@ pub fn end_grace(tx: &mut Tx<'_>, actor: &Actor, id: &TokenId, seen: i64) -> Res
     let now = tx.now;
     let (current, mut older): (Vec<_>, Vec<_>) = values.drain(..).partition(|value| value.ends_at.is_none());
     end_values(tx, &mut older, now)?;
+    values.extend(current.into_iter().chain(older));
     token.version = version;
     diesel::update(tokens::table.find(id)).set(tokens::version.eq(version)).execute(tx.conn).or_missing()?;
     let detail = serde_json::json!({ "previous_starts_with": former, "was_to_end_at": until });
     let subject = Subject::token(id, &token.name);
     audit::record(tx, actor, "token.end_grace", subject, Some(&token.owner_id), detail)?;
-    tx.changed(Change::Token(facts(&token, &current, tx.now)));
+    tx.changed(Change::Token(facts(&token, &values, tx.now)));
     Ok(token)
 }
 

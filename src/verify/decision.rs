@@ -28,6 +28,8 @@ pub enum Verdict {
     NoCredential,
     /// 401: unknown, expired, removed, disabled, frozen: the same for all of them.
     Unknown,
+    /// 401 as well; its owner is told that a former value is still in somebody's hands.
+    Ended(Refusal),
     /// 403: alive, but not enough.
     Refused(Refusal),
     /// 429, with the seconds to wait.
@@ -62,11 +64,17 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
         Credential::None => return Verdict::NoCredential,
         Credential::One(text) => text,
     };
-    let Some(value) = living(app, now, presented) else {
+    let Some(value) = known(app, presented) else {
         return Verdict::Unknown;
     };
     let account = value.token.account.state();
     if !account.enabled {
+        return Verdict::Unknown;
+    }
+    if value.is_ended(now) {
+        return Verdict::Ended(Refusal { rule: Rule::Ended, method: None, value });
+    }
+    if !value.is_alive(now) {
         return Verdict::Unknown;
     }
     let catalogue = app.catalogue();
@@ -95,9 +103,9 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
 }
 
 /// The checksum is looked at before anything is looked up.
-fn living(app: &App, now: Stamp, presented: &str) -> Option<Arc<Value>> {
+fn known(app: &App, presented: &str) -> Option<Arc<Value>> {
     let digest = Digest::of_value(presented, &app.prefix)?;
-    app.index.find(&digest).filter(|value| value.is_alive(now))
+    app.index.find(&digest)
 }
 
 /// By name, else by host, else the only one there is.

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::config::Config;
 use crate::http::{client, header_text, peer, problem};
-use crate::refusal::{self, Noted};
+use crate::refusal::{self, Noted, Rule};
 use crate::types::Stamp;
 use crate::usage::Call;
 use decision::{Named, Pass, Question, Refusal, Verdict, decide};
@@ -92,8 +92,10 @@ fn answer(
             passed(&pass)
         }
         Verdict::NoCredential => unauthorized("No credential was sent.", r#"Bearer realm="hallpass""#),
-        Verdict::Unknown => {
-            unauthorized("The token is not valid.", r#"Bearer realm="hallpass", error="invalid_token""#)
+        Verdict::Unknown => unknown(),
+        Verdict::Ended(refusal) => {
+            note(app, now, &question, &refusal);
+            unknown()
         }
         Verdict::Refused(refusal) => refused(&refusal, &note(app, now, &question, &refusal)),
         Verdict::TooMany(refusal, seconds) => {
@@ -129,7 +131,11 @@ fn note(app: &App, now: Stamp, question: &Question<'_>, refusal: &Refusal) -> St
         rule = %refusal.rule,
         "refused"
     );
-    app.usage.refused(Call { token, method: full, at: now, ip: *client }, noted);
+    let call = Call { token, method: full, at: now, ip: *client };
+    match refusal.rule {
+        Rule::Ended => app.usage.ended(call, refusal.value.number, noted),
+        _ => app.usage.refused(call, noted),
+    }
     reference
 }
 
@@ -172,6 +178,11 @@ fn passed(pass: &Pass) -> HttpResponse {
     }
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     answer.finish()
+}
+
+/// The same for whatever is not valid: which it is tells nothing to who sends it.
+fn unknown() -> HttpResponse {
+    unauthorized("The token is not valid.", r#"Bearer realm="hallpass", error="invalid_token""#)
 }
 
 fn unauthorized(detail: &str, challenge: &'static str) -> HttpResponse {

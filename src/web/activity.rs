@@ -7,13 +7,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use url::form_urlencoded::Serializer;
 
-use super::activity_chart::{chart, size};
+use super::activity_chart::chart;
 use super::activity_csv;
 use super::activity_pages::{ActivityPage, CallRow, Calls, Row};
 use super::activity_words as wording;
 use super::form::Posted;
 use super::frame::Frame;
-use super::page::{Paging, Tab, Tone};
+use super::page::{Paging, Tab, Tone, size};
 use super::session::SignedIn;
 use super::words::Reading;
 use crate::activity::{self, Entry, Filter, Log, Overview, PAGE, Show, Whose};

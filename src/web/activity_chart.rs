@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::page::{counted, number};
+use super::page::{counted, number, size};
 use crate::activity::{Day, Overview};
 
 /// Units of the drawing: the bars stand on `BASE`, and the axis is right of them.
@@ -44,10 +44,6 @@ pub struct Bar {
 pub struct Piece {
     pub y: String,
     pub height: String,
-}
-
-pub fn size(n: i64) -> usize {
-    usize::try_from(n).unwrap_or_default()
 }
 
 /// `words` is how a day is written.

@@ -140,7 +140,11 @@ fn text<'v>(detail: &'v Value, field: &str) -> Option<&'v str> {
 
 /// The status that the client got.
 pub fn result(refusal: &Refusal) -> &'static str {
-    if refusal.rule == Rule::Rate.as_str() { "429" } else { "403" }
+    match &refusal.rule {
+        rule if rule == Rule::Rate.as_str() => "429",
+        rule if rule == Rule::Ended.as_str() => "401",
+        _ => "403",
+    }
 }
 
 /// What the request was: `GET /api/v1/zones`.

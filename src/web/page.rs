@@ -283,6 +283,11 @@ impl Paging {
     }
 }
 
+/// A count out of the database.
+pub fn size(n: i64) -> usize {
+    usize::try_from(n).unwrap_or_default()
+}
+
 /// `10412` as `10,412`.
 pub fn number(n: usize) -> String {
     let digits = n.to_string();

@@ -245,3 +245,35 @@ fn the_page_of_the_value_tells_its_end_in_the_zone_of_who_looks() {
     let revealed = maria.confirm(&page, &format!("{}/regenerate/confirm", maria.page_of("ci")));
     assert!(revealed.text().contains("21 Feb 2027, 14:59, America/Los_Angeles"), "{}", revealed.text());
 }
+
+#[test]
+fn use_of_an_ended_value_is_told_to_its_owner_and_kills_nothing() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let old = maria.generate("ci", &["zones:listZones"]);
+    let new = maria.regenerate("ci", "0");
+    let of_old = site.verify(&old, LIST.0, LIST.1);
+    let unknown = hallpass::secret::Secret::generate("hp", &site.app.random).unwrap();
+    let of_unknown = site.verify(unknown.reveal(), LIST.0, LIST.1);
+    assert_eq!((of_old.status, &of_old.body), (of_unknown.status, &of_unknown.body), "who sends it learns nothing");
+    assert_eq!(of_old.header("x-hallpass-reference"), "");
+    assert!(!maria.get(&maria.page_of("ci")).text().contains("was used after that"));
+    site.pass(TimeDelta::minutes(3));
+    site.verify(&old, LIST.0, LIST.1);
+    hallpass::jobs::flush_usage(&site.app).unwrap();
+    let page = maria.get(&maria.page_of("ci")).text();
+    let said = format!("The old value {}… stopped 23 Nov, 10:40 and was used after that, last just now.", &old[..8]);
+    assert!(page.contains(&said), "{page}");
+    let activity = maria.get("/settings/activity?show=refused").text();
+    assert!(activity.contains("An old value was used after it had stopped.") && activity.contains("401"), "{activity}");
+    assert_eq!(site.verify(&new, LIST.0, LIST.1).status, 200);
+    // A process that starts now knows of it as well; a removed token's values tell nothing.
+    let beside = site.beside();
+    assert_eq!(beside.verify(&old, LIST.0, LIST.1).status, 401);
+    hallpass::jobs::flush_usage(&beside.app).unwrap();
+    assert_eq!(site.rows("refusals").len(), 3);
+    maria.remove("ci");
+    site.verify(&old, LIST.0, LIST.1);
+    hallpass::jobs::flush_usage(&site.app).unwrap();
+    assert_eq!(site.rows("refusals").len(), 3);
+}

@@ -102,6 +102,9 @@ fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, meant: &[Session]) -> R
     })
 }
 
+/// One of them ended by itself, or elsewhere, since it was chosen.
+const GONE: &str = "One of the sessions has ended meanwhile. Nothing was changed: select again.";
+
 /// The password comes.
 async fn confirmed(
     me: &SignedIn,
@@ -122,8 +125,12 @@ async fn confirmed(
         Ok(Outcome::Done(ended)) => {
             Ok(frame.go_on(ADDRESS, &format!("Ended {}.", counted(ended.len(), "session", "sessions"))))
         }
+        Err(Error::Missing) => Ok(frame.go_on(ADDRESS, GONE)),
         Ok(Outcome::Again { payload, error }) => {
-            let meant = chosen(me, app, &payload).await?;
+            let meant = match chosen(me, app, &payload).await {
+                Err(Error::Missing) => return Ok(frame.go_on(ADDRESS, GONE)),
+                meant => meant?,
+            };
             ask_again(frame, me, confirm_page(me, frame, app, &meant)?, form, &error)
         }
         Ok(Outcome::Back(which)) => {

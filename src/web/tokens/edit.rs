@@ -47,7 +47,8 @@ pub async fn form(
             Err(sentence) => Note::warn(sentence),
         });
     }
-    let page = TokenFormPage { note, ..page(&me, &frame, &app, &about, &typed, &[])? };
+    let mut page = page(&me, &frame, &app, &about, &typed, &[])?;
+    page.note = note.or(page.note);
     frame.page(StatusCode::OK, &page)
 }
 
@@ -255,6 +256,12 @@ pub fn page(
         Some(used) if used.ip.is_empty() => format!("Last used {}", reading.ago(used.at)),
         Some(used) => format!("Last used {} from {}", reading.ago(used.at), used.ip),
     };
+    let misused = present.values.iter().find_map(|value| {
+        let end = value.ends_at.filter(|end| *end <= reading.now)?;
+        let used = value.used_at.filter(|at| *at > end)?;
+        let (starts, ended, used) = (&value.starts_with, reading.moment(end), reading.ago(used));
+        Some(format!("The old value {starts}… stopped {ended} and was used after that, last {used}. Something still holds it: look into the activity."))
+    });
     // A value acts as its owner: for another person it is an owner's to make.
     let may_regenerate = me.actor.is(&token.owner_id) || me.actor.may(Deed::MakeAdmins);
     let mut regenerate = may_regenerate.then(|| regenerate::section(me, app, about, present, &reading, &typed.wished));
@@ -279,6 +286,7 @@ pub fn page(
             .map(|end| format!("Expired {}. Regenerate the value below to give it a new expiry.", reading.date(end)))
             .unwrap_or_default(),
         regenerate,
+        note: misused.map(Note::warn),
         ..form
     })
 }

@@ -253,7 +253,7 @@ async fn render(
         by_use: view.column(SortBy::Used),
         rows: found.rows.iter().map(row).collect(),
         paging: paging(view, &found),
-        owned: usize::try_from(owned).unwrap_or_default(),
+        owned: parts::size(owned),
         limit: app.policy.tokens_per_account as usize,
         zone: reading.zone.name().to_owned(),
         note,
@@ -266,7 +266,7 @@ fn tabs(view: &View, found: &Page) -> Vec<parts::Tab> {
     tabs.map(|((tab, label), count)| parts::Tab {
         label,
         href: view.with(|view| view.tab = tab).address(),
-        count: usize::try_from(count).unwrap_or_default(),
+        count: parts::size(count),
         current: view.tab == tab,
     })
     .collect()
@@ -275,7 +275,7 @@ fn tabs(view: &View, found: &Page) -> Vec<parts::Tab> {
 fn paging(view: &View, found: &Page) -> Paging {
     let total = Tab::EVERY.iter().zip(found.counts).find(|(tab, _)| **tab == view.tab).map_or(0, |(_, count)| count);
     let before = found.before;
-    let size = |n: i64| usize::try_from(n).unwrap_or_default();
+    let size = parts::size;
     Paging {
         newer: match &found.newer {
             Some(id) => view.with(|view| view.after = id.to_string()).address(),
