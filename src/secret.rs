@@ -114,18 +114,23 @@ pub fn searchable(text: &str, prefix: &str) -> String {
         rest = behind;
     }
     out.push_str(rest);
-    without_values(&out)
+    // A name may well have a longer word.
+    without_runs(&out, |run| run == RANDOM_CHARACTERS + CHECK_CHARACTERS)
 }
 
 /// A client's text without what could be a value of ours: every run of base62 characters that is long enough to be one is cut
 /// out, whatever stands before it, so that an encoded `_` or a former prefix hides none.
 pub fn without_values(text: &str) -> String {
+    without_runs(text, |run| run >= RANDOM_CHARACTERS + CHECK_CHARACTERS)
+}
+
+fn without_runs(text: &str, is_value: impl Fn(usize) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
         let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
         let (word, behind) = rest.split_at(run);
-        out.push_str(if run < RANDOM_CHARACTERS + CHECK_CHARACTERS { word } else { "…" });
+        out.push_str(if is_value(run) { "…" } else { word });
         let other = behind.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(behind.len());
         let (between, next) = behind.split_at(other);
         out.push_str(between);
@@ -290,7 +295,7 @@ mod tests {
             assert!(value_in(piece, "hp").is_none());
             assert!(searchable(piece, "hp").len() <= 8, "{piece}");
         }
-        for word in ["ci deploy", "hp_8f3ac", "hp", "GET /zones/{id}", "ключ"] {
+        for word in ["ci deploy", "hp_8f3ac", "hp", "GET /zones/{id}", "ключ", &"x".repeat(60)] {
             assert_eq!(searchable(word, "hp"), word);
         }
     }

@@ -136,13 +136,18 @@ macro_rules! found {
             .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()))
             .into_boxed::<MultiBackend>();
         for word in ask.q.to_lowercase().split_whitespace() {
-            let of_value = generations::table.filter(generations::token_id.eq(tokens::id)).filter(
-                lower(generations::starts_with)
-                    .like(format!("{}%", like(&word.chars().take(8).collect::<String>())))
-                    .escape('\\'),
-            );
             let in_words = tokens::folded.like(format!("%{}%", like(word))).escape('\\');
-            query = query.filter(in_words.or(diesel::dsl::exists(of_value)));
+            // Only what looks like the beginning of a value is looked for among the values: that is a look-up for every row.
+            query = match word.contains('_') {
+                false => query.filter(in_words),
+                true => {
+                    let start: String = word.chars().take(8).collect();
+                    let of_value = generations::table
+                        .filter(generations::token_id.eq(tokens::id))
+                        .filter(lower(generations::starts_with).like(format!("{}%", like(&start))).escape('\\'));
+                    query.filter(in_words.or(diesel::dsl::exists(of_value)))
+                }
+            };
         }
         let living = tokens::expires_at.is_null().or(tokens::expires_at.gt(now));
         match $tab {
