@@ -13,10 +13,10 @@ use super::activity_pages::{ActivityPage, CallRow, Calls, Row};
 use super::activity_words as wording;
 use super::form::Posted;
 use super::frame::Frame;
-use super::page::{Paging, Tab, Tone, size};
+use super::page::{Paging, Place, Tab, Tone, size};
 use super::session::SignedIn;
 use super::words::Reading;
-use crate::activity::{self, Entry, Filter, Log, Overview, PAGE, Show, Whose};
+use crate::activity::{self, Entry, Filter, Log, Overview, Show, Whose};
 use crate::actor::Deed;
 use crate::app::App;
 use crate::catalogue::Catalogue;
@@ -280,17 +280,7 @@ fn total(view: &View, log: &Log) -> i64 {
 }
 
 fn paging(view: &View, address: &str, log: &Log) -> Paging {
-    let total = total(view, log);
+    let place = Place { before: log.before, rows: log.rows.len(), total: total(view, log) };
     let to = |id: &EventId| view.at(address, view.show, id.as_str());
-    Paging {
-        newer: match &log.newer {
-            Some(id) => to(id),
-            None if log.before > 0 => view.at(address, view.show, ""),
-            None => String::new(),
-        },
-        older: log.older.as_ref().map(to).unwrap_or_default(),
-        first: size((log.before + 1).min(total)),
-        last: size((log.before + log.rows.len() as i64).min(total.max(log.before + PAGE))),
-        total: size(total),
-    }
+    Paging::of(place, log.newer.as_ref(), log.older.as_ref(), view.at(address, view.show, ""), to)
 }

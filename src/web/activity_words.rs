@@ -69,11 +69,11 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             methods(catalogue, &detail, "scopes"),
             expires(detail.get("expires_at"), reading),
         ],
-        "token.edit" | "account.edit" => changes(&detail, catalogue, reading).into_iter().collect(),
+        "token.edit" | "account.edit" => vec![words::changes_told(catalogue, &detail, reading)],
         "token.widen" => vec![added(&detail, catalogue)],
         "token.regenerate" => {
             let mut parts = vec![old_value(&detail, event.at, reading)];
-            parts.extend(changes(&detail, catalogue, reading));
+            parts.push(words::changes_told(catalogue, &detail, reading));
             parts
         }
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
@@ -84,15 +84,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             .collect(),
         _ => Vec::new(),
     };
-    parts.join(", ")
-}
-
-/// What differs between `before` and `after`, field by field.
-fn changes(detail: &Value, catalogue: &Catalogue, reading: &Reading) -> Option<String> {
-    let half = |name: &str| detail.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-    let facts = words::changes(catalogue, &half("before"), &half("after"), reading);
-    let told: Vec<String> = facts.iter().map(|fact| format!("{}: {}", fact.term, fact.text)).collect();
-    (!told.is_empty()).then(|| told.join("; "))
+    parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn methods(catalogue: &Catalogue, detail: &Value, field: &str) -> String {

@@ -84,6 +84,15 @@ where
     Ok(Outcome::Done(done.await?))
 }
 
+/// What a confirm POST was about, after its change was refused: for showing its form again.
+pub async fn still_waiting<P>(app: &Arc<App>, me: &SignedIn, form: &Posted, action: Action) -> Result<P>
+where
+    P: DeserializeOwned + Send + 'static,
+{
+    let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
+    app.read(move |conn| confirm::look(conn, now, &session, action, &key)).await
+}
+
 /// The confirm page: into the dialog for htmx, else a page of its own.
 pub fn ask(frame: &Frame, me: &SignedIn, mut page: ConfirmPage, key: &str) -> Result<HttpResponse> {
     page.confirm = key.to_owned();

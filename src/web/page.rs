@@ -269,7 +269,34 @@ pub struct Paging {
     pub total: usize,
 }
 
+/// Where a page of a list stands: rows before it and on it, and rows in all.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub before: i64,
+    pub rows: usize,
+    pub total: i64,
+}
+
 impl Paging {
+    /// `first` is the address without a mark of a former page; `to` makes one with it.
+    pub fn of<Id>(
+        place: Place,
+        newer: Option<&Id>,
+        older: Option<&Id>,
+        first: String,
+        to: impl Fn(&Id) -> String,
+    ) -> Paging {
+        let Place { before, rows, total } = place;
+        let is_first = before <= 0 && newer.is_none();
+        Paging {
+            newer: if is_first { String::new() } else { newer.map_or(first, &to) },
+            older: older.map(to).unwrap_or_default(),
+            first: size((before + 1).min(total)),
+            last: size(before + rows as i64),
+            total: size(total),
+        }
+    }
+
     pub fn any(&self) -> bool {
         !self.newer.is_empty() || !self.older.is_empty()
     }

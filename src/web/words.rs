@@ -207,6 +207,13 @@ pub fn changes(
     facts
 }
 
+/// The same as one line, from the detail of an event: "Name: b, was a; Expires: 20 Feb 2027, was never".
+pub fn changes_told(catalogue: &Catalogue, detail: &Value, reading: &Reading) -> String {
+    let half = |name: &str| detail.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+    let facts = changes(catalogue, &half("before"), &half("after"), reading);
+    facts.iter().map(|fact| format!("{}: {}", fact.term, fact.text)).collect::<Vec<_>>().join("; ")
+}
+
 /// "adds a, b; takes away c".
 fn difference(was: &Lines, is: &Lines, show: impl Fn(&str) -> String) -> String {
     let (was, is): (BTreeSet<&str>, BTreeSet<&str>) = (was.iter().collect(), is.iter().collect());
@@ -273,12 +280,10 @@ pub fn event(catalogue: &Catalogue, event: &Event, me: &SignedIn, reading: &Read
         _ => event.actor_name.as_str(),
     };
     let detail: Value = serde_json::from_str(&event.detail).unwrap_or_default();
-    let half = |name: &str| detail.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
     let done = match event.action.as_str() {
         "token.edit" => {
-            let facts = changes(catalogue, &half("before"), &half("after"), reading);
-            let told: Vec<String> = facts.iter().map(|fact| format!("{}: {}", fact.term, fact.text)).collect();
-            return format!("{who} changed this token {}: {}.", reading.ago(event.at), told.join("; "));
+            let told = changes_told(catalogue, &detail, reading);
+            return format!("{who} changed this token {}: {told}.", reading.ago(event.at));
         }
         "token.disable" => "disabled this token",
         "token.enable" => "enabled this token",

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::form::{About, Filled, Present, check, form_page};
 use super::list::ADDRESS;
 use super::regenerate::{self, Wished};
-use super::reveal::row_address;
+use super::reveal::{page_address, row_address};
 use crate::actor::Deed;
 use crate::app::App;
 use crate::audit;
-use crate::confirm::{self, Action};
+use crate::confirm::Action;
 use crate::error::{Error, Problem, Replay, Result};
 use crate::token::edit::{self, Difference, Edit};
 use crate::types::Stamp;
-use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
+use crate::web::confirm::{Outcome, ask, ask_again, propose, settle, still_waiting};
 use crate::web::confirm_pages::ConfirmPage;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
@@ -35,7 +35,7 @@ pub async fn form(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let about = About::token(&app, &me, &id).await?;
-    let mut typed = Typed::of(standing(&me, &app, present(&about)?));
+    let mut typed = Typed::of(standing(&me, &app, about.present()?));
     let query = Posted::from_query(request.query_string());
     let mut note = None;
     if query.has("allow") {
@@ -56,10 +56,6 @@ fn standing(me: &SignedIn, app: &App, present: &Present) -> Filled {
     Filled::of(&present.token.settings(), &app.catalogue(), &Reading::of(&me.account, app.now()))
 }
 
-pub fn present(about: &About) -> Result<&Present> {
-    about.token.as_ref().ok_or(Error::Missing)
-}
-
 /// The filled form comes: the confirmation, or the form again with what is wrong, or with what somebody else changed.
 pub async fn review(
     me: SignedIn,
@@ -68,9 +64,8 @@ pub async fn review(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let about = About::token(&app, &me, &id).await?;
-    me.actor.must(Deed::GenerateOwnTokens)?;
-    let present = present(&about)?;
+    let about = About::to_change(&app, &me, &id).await?;
+    let present = about.present()?;
     let typed = Typed::of(Filled::posted(&form, &app.catalogue(), standing(&me, &app, present)));
     let seen = Seen::read(&form, &app);
     if seen.is_not(present) {
@@ -143,19 +138,19 @@ pub async fn confirm(
         }
         Err(Error::Replayed(Replay::TooOld)) => {
             let note = "Nothing was saved: the confirmation is too old. Make the changes again.";
-            return Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), note));
+            return Ok(frame.go_on(&page_address(&id), note));
         }
         other => other,
     };
     let about = About::token(&app, &me, &id).await?;
-    let (reading, now) = (Reading::of(&me.account, app.now()), app.now());
+    let reading = Reading::of(&me.account, app.now());
     let typed = |edit: &Edit| Typed::of(Filled::of(&edit.to, &app.catalogue(), &reading));
     match outcome {
         Ok(Outcome::Again { payload, error }) => {
-            let page = confirm_page(&me, &frame, &app, present(&about)?, &payload.wish)?;
+            let page = confirm_page(&me, &frame, &app, about.present()?, &payload.wish)?;
             ask_again(&frame, &me, page, &form, &error)
         }
-        Ok(Outcome::Back(Waiting { wish, at })) if wish.seen != present(&about)?.token.version => {
+        Ok(Outcome::Back(Waiting { wish, at })) if wish.seen != about.present()?.token.version => {
             stale(&me, &frame, &app, &about, &typed(&wish), at).await
         }
         Ok(Outcome::Back(Waiting { wish, .. })) => {
@@ -163,9 +158,7 @@ pub async fn confirm(
             frame.page(StatusCode::OK, &page)
         }
         Err(error @ (Error::Stale | Error::Invalid(_))) => {
-            let (session, key) = (me.session.clone(), form.text("confirm").to_owned());
-            let kept = app.read(move |conn| confirm::look(conn, now, &session, Action::EditToken, &key)).await;
-            let Waiting { wish, at }: Waiting<Edit> = kept?;
+            let Waiting { wish, at }: Waiting<Edit> = still_waiting(&app, &me, &form, Action::EditToken).await?;
             let Error::Invalid(problems) = error else {
                 return stale(&me, &frame, &app, &about, &typed(&wish), at).await;
             };
@@ -206,7 +199,7 @@ pub async fn stale(
     since: Stamp,
 ) -> Result<HttpResponse> {
     let reading = Reading::of(&me.account, app.now());
-    let id = present(about)?.token.id.clone();
+    let id = about.present()?.token.id.clone();
     let events = app.read(move |conn| audit::of_token_since(conn, &id, since)).await?;
     let told = events.iter().map(|event| words::event(&app.catalogue(), event, me, &reading));
     let told: Vec<String> = told.filter(|sentence| !sentence.is_empty()).collect();
@@ -243,9 +236,9 @@ pub fn page(
     typed: &Typed,
     problems: &[Problem],
 ) -> Result<TokenFormPage> {
-    let (present, filled) = (present(about)?, &typed.filled);
+    let (present, filled) = (about.present()?, &typed.filled);
     let (token, reading) = (&present.token, Reading::of(&me.account, app.now()));
-    let address = format!("{ADDRESS}/{}", token.id);
+    let address = page_address(token.id.as_str());
     let is_expired = token.expires_at.filter(|end| *end <= reading.now);
     let made_by = match me.actor.is(&token.created_by.as_str().into()) {
         true => " by you".to_owned(),

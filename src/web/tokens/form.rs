@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::list::ADDRESS;
 use super::picker::{self, Filter, Ticks};
 use crate::account::Account;
+use crate::actor::Deed;
 use crate::app::App;
 use crate::catalogue::Catalogue;
 use crate::db::Conn;
@@ -56,6 +57,18 @@ impl About {
             Ok(About { owner, token: Some(Present { token, values, used }) })
         })
         .await
+    }
+
+    /// [`About::token`], for who may change it.
+    pub async fn to_change(app: &Arc<App>, me: &SignedIn, id: &str) -> Result<About> {
+        let about = About::token(app, me, id).await?;
+        me.actor.must(Deed::GenerateOwnTokens)?;
+        Ok(about)
+    }
+
+    /// The token, where the form is about one.
+    pub fn present(&self) -> Result<&Present> {
+        self.token.as_ref().ok_or(Error::Missing)
     }
 
     /// What the policy and the catalogue let the owner have, read in the time zone of who looks.

@@ -15,7 +15,7 @@ use crate::confirm::{self, Action};
 use crate::error::{Error, Problem, Replay, Result};
 use crate::token::draft::NAME_MOST;
 use crate::token::{self, NewToken, Token};
-use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
+use crate::web::confirm::{Outcome, ask, ask_again, propose, settle, still_waiting};
 use crate::web::confirm_pages::ConfirmPage;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
@@ -187,9 +187,7 @@ pub async fn confirm(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Ar
         Err(Error::Replayed(Replay::Used)) => already_shown(&me, &frame, &app, Action::GenerateToken, &form).await,
         Err(Error::Invalid(problems)) => {
             // Somebody was faster: with the name, the limit or the clock. The form again, with all that was filled in.
-            let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
-            let kept = app.read(move |conn| confirm::look(conn, now, &session, Action::GenerateToken, &key)).await;
-            let filled = match kept {
+            let filled = match still_waiting(&app, &me, &form, Action::GenerateToken).await {
                 Ok(new) => filled_again(&me, &app, &new),
                 Err(_) => Filled::empty(app.policy.default_days(me.account.role)),
             };

@@ -11,12 +11,12 @@ use crate::actor::Deed;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::secret::{Digest, searchable, value_in};
-use crate::token::list::{Ask, Listed, PAGE, Page, Sort, SortBy, Tab, matching, page};
+use crate::token::list::{Ask, Listed, Page, Sort, SortBy, Tab, matching, page};
 use crate::token::{self, MOST_AT_ONCE};
 use crate::types::TokenId;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
-use crate::web::page::{self as parts, Note, Paging, counted};
+use crate::web::page::{self as parts, Note, Paging, Place, counted};
 use crate::web::session::SignedIn;
 use crate::web::tokens_pages::{Column, Link, Order, TokenList, TokenRow, Tools};
 use crate::web::words::{self, Reading};
@@ -274,21 +274,7 @@ fn tabs(view: &View, found: &Page) -> Vec<parts::Tab> {
 
 fn paging(view: &View, found: &Page) -> Paging {
     let total = Tab::EVERY.iter().zip(found.counts).find(|(tab, _)| **tab == view.tab).map_or(0, |(_, count)| count);
-    let before = found.before;
-    let size = parts::size;
-    Paging {
-        newer: match &found.newer {
-            Some(id) => view.with(|view| view.after = id.to_string()).address(),
-            None if before > 0 => view.with(|_| {}).address(),
-            None => String::new(),
-        },
-        older: found
-            .older
-            .as_ref()
-            .map(|id| view.with(|view| view.after = id.to_string()).address())
-            .unwrap_or_default(),
-        first: size((before + 1).min(total)),
-        last: size((before + found.rows.len() as i64).min(total.max(before + PAGE))),
-        total: size(total),
-    }
+    let place = Place { before: found.before, rows: found.rows.len(), total };
+    let to = |id: &TokenId| view.with(|view| view.after = id.to_string()).address();
+    Paging::of(place, found.newer.as_ref(), found.older.as_ref(), view.with(|_| {}).address(), to)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 
-use super::edit::{self, Seen, Typed, Waiting, present};
+use super::edit::{self, Seen, Typed, Waiting};
 use super::form::{About, Filled, Present, expiry_part, last_day_iso, lifetimes, wished as expiry_wished};
 use super::list::ADDRESS;
-use super::reveal::{already_shown, reveal, row_address};
+use super::reveal::{already_shown, page_address, reveal, row_address};
 use crate::actor::Deed;
 use crate::app::App;
 use crate::confirm::{self, Action};
@@ -15,7 +15,7 @@ use crate::error::{Error, Problem, Replay, Result};
 use crate::token::regenerate::{Grace, Renewal, Situation, check_grace, end_grace, regenerate};
 use crate::token::{self, Limits};
 use crate::types::TokenId;
-use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
+use crate::web::confirm::{Outcome, ask, ask_again, propose, settle, still_waiting};
 use crate::web::confirm_pages::ConfirmPage;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
@@ -122,7 +122,7 @@ pub fn section(
         }
     });
     Regenerate {
-        address: format!("{ADDRESS}/{}", present.token.id),
+        address: page_address(present.token.id.as_str()),
         values: if present.values.len() > 1 { rows.collect() } else { Vec::new() },
         in_grace: situation.in_grace_until.is_some(),
         choices,
@@ -144,9 +144,8 @@ pub async fn review(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let about = About::token(&app, &me, &id).await?;
-    me.actor.must(Deed::GenerateOwnTokens)?;
-    let present = present(&about)?;
+    let about = About::to_change(&app, &me, &id).await?;
+    let present = about.present()?;
     if !me.actor.is(&present.token.owner_id) {
         me.actor.must(Deed::MakeAdmins)?;
     }
@@ -272,15 +271,15 @@ pub async fn confirm(
         Err(Error::Replayed(Replay::Used)) => {
             return already_shown(&me, &frame, &app, Action::RegenerateToken, &form).await;
         }
-        Ok(Outcome::Back(_)) => return Ok(frame.go_on(&format!("{ADDRESS}/{}#regenerate", id.as_str()), "")),
+        Ok(Outcome::Back(_)) => return Ok(frame.go_on(&format!("{}#regenerate", page_address(&id)), "")),
         Err(Error::Replayed(Replay::TooOld)) => {
             let note = "Nothing was regenerated: the confirmation is too old. Choose again.";
-            return Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), note));
+            return Ok(frame.go_on(&page_address(&id), note));
         }
         _ => {}
     }
     let about = About::token(&app, &me, &id).await?;
-    let present = present(&about)?;
+    let present = about.present()?;
     let error = match outcome {
         Ok(Outcome::Again { payload, error }) => {
             let page = confirm_page(&me, &frame, &app, present, &payload.wish)?;
@@ -290,10 +289,8 @@ pub async fn confirm(
         Err(other) => return Err(other),
         Ok(_) => return Err(Error::Missing),
     };
-    let (session, key, now) = (me.session.clone(), form.text("confirm").to_owned(), app.now());
-    let kept = app.read(move |conn| confirm::look(conn, now, &session, Action::RegenerateToken, &key)).await;
-    let Waiting { wish, at }: Waiting<Renewal> = kept?;
-    let reading = Reading::of(&me.account, now);
+    let Waiting { wish, at }: Waiting<Renewal> = still_waiting(&app, &me, &form, Action::RegenerateToken).await?;
+    let reading = Reading::of(&me.account, app.now());
     let filled = Filled::of(&present.token.settings(), &app.catalogue(), &reading);
     let typed = Typed { filled, wished: Wished::of(&wish, &reading) };
     match error {
@@ -310,12 +307,11 @@ pub async fn review_end(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let about = About::token(&app, &me, &id).await?;
-    me.actor.must(Deed::GenerateOwnTokens)?;
-    let present = present(&about)?;
+    let about = About::to_change(&app, &me, &id).await?;
+    let present = about.present()?;
     if Situation::of(&present.token, &present.values, app.now()).in_grace_until.is_none() {
         let note = "No old value is left to end: its grace period is over.";
-        return Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), note));
+        return Ok(frame.go_on(&page_address(&id), note));
     }
     let page = end_page(&me, &frame, &app, present)?;
     let waiting = (present.token.id.clone(), present.token.version);
@@ -355,15 +351,15 @@ pub async fn confirm_end(
         }
         Ok(Outcome::Again { error, .. }) => {
             let about = About::token(&app, &me, &id).await?;
-            let page = end_page(&me, &frame, &app, present(&about)?)?;
+            let page = end_page(&me, &frame, &app, about.present()?)?;
             ask_again(&frame, &me, page, &form, &error)
         }
-        Ok(Outcome::Back(_)) => Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), "")),
+        Ok(Outcome::Back(_)) => Ok(frame.go_on(&page_address(&id), "")),
         Err(Error::Replayed(Replay::Used)) => {
             Ok(frame.go_on(&row_address(&id), "The grace period was already ended. Nothing was done again."))
         }
         Err(Error::Stale | Error::Invalid(_) | Error::Replayed(Replay::TooOld)) => {
-            Ok(frame.go_on(&format!("{ADDRESS}/{}", id.as_str()), "Nothing was ended. Look at the token again."))
+            Ok(frame.go_on(&page_address(&id), "Nothing was ended. Look at the token again."))
         }
         Err(other) => Err(other),
     }

@@ -61,6 +61,11 @@ pub fn reveal(
     Ok(uncompressed(frame.body(&page)?))
 }
 
+/// The token's own page.
+pub fn page_address(id: &str) -> String {
+    format!("{ADDRESS}/{id}")
+}
+
 /// The list, with the row marked.
 pub fn row_address(id: &str) -> String {
     format!("{ADDRESS}#t-{id}")
