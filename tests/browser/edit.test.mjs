@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { after, afterEach, before } from 'node:test';
 import { dialog, openDetails, send } from './steps.mjs';
-import { OWNER, STOP, errorOf, follow, generate, goOn, importPlatform, profile, setUp, signIn, stage } from './support.mjs';
+import { OWNER, STOP, errorOf, focused, follow, generate, goOn, importPlatform, profile, setUp, signIn, stage } from './support.mjs';
 
 let context, page, other;
 const here = stage({ before, after }, async ({ browser, site }) => {
@@ -49,7 +49,7 @@ test('what changes is told in the dialog, a wrong password there, and the list m
   const told = await review();
   for (const part of ['deploy, was ci-deploy', 'for the pipeline', '60', OWNER.email]) assert.ok(told.includes(part), told);
   const password = dialog(page).locator('[name=password]');
-  assert.ok(await password.evaluate(el => el === document.activeElement), 'the password has the focus');
+  await focused(password, 'the password has the focus');
 
   await password.fill('not the right password');
   const [refused] = await Promise.all([
@@ -83,7 +83,7 @@ test('methods that are added are told with those that can delete, and Cancel lea
   await dialog(page).getByRole('button', { name: 'Cancel' }).click();
   await dialog(page).waitFor({ state: 'hidden' });
   assert.ok(await page.locator('[name=m][value="control:deleteenv"]').isChecked());
-  assert.ok(await save().evaluate(el => el === document.activeElement), 'the focus returns');
+  await focused(save(), 'the focus returns');
 });
 
 test('what is wrong is told in place, and everything typed is kept', async () => {
@@ -97,7 +97,7 @@ test('what is wrong is told in place, and everything typed is kept', async () =>
   assert.match(await errorOf(page.locator('[name=name]')), /already have a token with this name/);
   assert.match(await errorOf(page.locator('[name=ip_allow]')), /10\.0\.0\.0\/33/);
   assert.equal(await page.locator('[name=description]').inputValue(), 'typed');
-  assert.ok(await alert().evaluate(el => el === document.activeElement));
+  await focused(alert());
   assert.match(new URL(page.url()).pathname, /tokens\/[0-9a-f-]+$/);
 });
 

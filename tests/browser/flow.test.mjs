@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test, { after, afterEach, before } from 'node:test';
-import { OWNER, PLATFORM, STOP, errorOf, everythingKept, follow, goOn, profile, signIn, stage } from './support.mjs';
+import { OWNER, PLATFORM, STOP, errorOf, everythingKept, focused, follow, goOn, profile, signIn, stage } from './support.mjs';
 
 const VALUE = /^hp_[0-9A-Za-z]{42}$/;
 let context, page, value;
@@ -97,7 +97,7 @@ test('what is wrong in the form is told in place, with a summary that has the fo
   assert.equal(answer.status(), 422);
   const summary = page.getByRole('alert');
   await summary.waitFor();
-  assert.ok(await summary.evaluate(el => el === document.activeElement));
+  await focused(summary);
   assert.match(await errorOf(page.locator('[name=ip_allow]')), /10\.0\.0\.0\/33/);
   assert.equal(await page.locator('[name=name]').inputValue(), 'bad address');
   for (const link of await summary.getByRole('link').all()) {
@@ -132,7 +132,7 @@ test('a wrong password is told inside the dialog, which stays, and the right one
   for (const told of ['ci-deploy', '1 method', OWNER.email])
     assert.ok(facts.includes(told), `the dialog tells ${told}`);
   const password = dialog().locator('[name=password]');
-  assert.ok(await password.evaluate(el => el === document.activeElement), 'the password has the focus');
+  await focused(password, 'the password has the focus');
 
   await password.fill('not the right password');
   const [refused] = await Promise.all([
@@ -143,7 +143,7 @@ test('a wrong password is told inside the dialog, which stays, and the right one
   await page.waitForFunction(() => document.querySelector('dialog[open] [name=password]')?.ariaInvalid === 'true');
   assert.match(await errorOf(password), /not right/);
   assert.equal(await password.inputValue(), '');
-  assert.ok(await password.evaluate(el => el === document.activeElement), 'the password has the focus again');
+  await focused(password, 'the password has the focus again');
   assert.equal(new URL(page.url()).pathname, '/settings/tokens/new');
 
   await password.fill(OWNER.password);
@@ -303,12 +303,12 @@ test('tokens are removed through a dialog whose focus starts on the safe button'
   await remove.click();
   await dialog().waitFor();
   const keep = dialog().getByRole('button', { name: 'Keep tokens' });
-  assert.ok(await keep.evaluate(el => el === document.activeElement));
+  await focused(keep);
   assert.match(await dialog().innerText(), /Remove 2 tokens\?/);
   await keep.click();
   await dialog().waitFor({ state: 'hidden' });
   assert.equal(await row('sent twice').count(), 1);
-  assert.ok(await remove.evaluate(el => el === document.activeElement), 'the focus returns');
+  await focused(remove, 'the focus returns');
 
   await remove.click();
   await dialog().locator('[name=password]').fill(OWNER.password);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test, { after, afterEach, before } from 'node:test';
-import { OWNER, PLATFORM, STOP, generate, goOn, profile, stage } from './support.mjs';
+import { OWNER, PLATFORM, STOP, focused, generate, goOn, profile, stage } from './support.mjs';
 
 let context, page;
 const here = stage({ before, after }, async ({ browser, site }) => {
@@ -65,7 +65,7 @@ const tabAndType = async (locator, text) => {
 
 test('set-up begins in its first field and ends with Enter', async () => {
   await page.goto(here.site.setupLink);
-  assert.ok(await has(page.locator('[name=code]')));
+  await focused(page.locator('[name=code]'));
   for (const field of ['name', 'email', 'password']) await tabAndType(page.locator(`[name=${field}]`), OWNER[field]);
   await press('Enter');
   await arrive('/admin/apis');
@@ -90,7 +90,7 @@ test('the first Tab on a page offers to skip to its content', async () => {
   await at('/settings/tokens');
   await press('Tab');
   const skip = page.getByRole('link', { name: 'Skip to content' });
-  assert.ok(await has(skip));
+  await focused(skip);
   assert.equal(await unseen(), '');
   await press('Enter', 'Tab');
   assert.ok(await page.evaluate(() => document.querySelector('main').contains(document.activeElement)));
@@ -102,7 +102,7 @@ test('the method picker: / searches, Esc clears, Tab reaches the method, Space t
   await arrive('/settings/tokens/new');
   const search = page.locator('[name=mq]');
   await press('/');
-  assert.ok(await has(search), '/ leads to the search');
+  await focused(search, '/ leads to the search');
   await page.keyboard.type('no such method');
   assert.equal(await page.locator('[name=m]:visible').count(), 0);
   await press('Escape');
@@ -136,11 +136,11 @@ test('Esc closes the dialog and the focus returns to the button that opened it',
   await tabTo(go);
   await press('Enter');
   await dialog().locator('[name=password]').waitFor();
-  assert.ok(await has(dialog().locator('[name=password]')));
+  await focused(dialog().locator('[name=password]'));
   assert.equal(await unseen(), '');
   await press('Escape');
   await dialog().waitFor({ state: 'hidden' });
-  assert.ok(await has(go));
+  await focused(go);
 });
 
 test('Tab stays within the dialog and reaches each of its controls', async () => {
@@ -171,11 +171,11 @@ test('Enter in the password generates, and the focus is then on the heading of t
   await page.keyboard.type('not the right password');
   await press('Enter');
   await page.waitForFunction(() => document.querySelector('dialog[open] [name=password]')?.ariaInvalid === 'true');
-  assert.ok(await has(password));
+  await focused(password);
   await page.keyboard.type(OWNER.password);
   await press('Enter');
   await page.locator('#value').waitFor();
-  assert.ok(await has(page.getByRole('heading', { level: 1 })));
+  await focused(page.getByRole('heading', { level: 1 }));
   const value = await page.locator('#value').inputValue();
 
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: here.site.url });
@@ -196,21 +196,21 @@ test('rows: arrows move, Space ticks, Shift extends, Ctrl+A takes all, Esc none'
   await at('/settings/tokens?sort=name');
   await tabTo(box('ci/deploy'));
   await press('ArrowDown');
-  assert.ok(await has(box('token-a')));
+  await focused(box('token-a'));
   await press('Space');
   assert.equal(await ticked(), 'token-a');
   await press('Shift+ArrowDown');
   assert.equal(await ticked(), 'token-a token-b');
   await press('Shift+ArrowDown');
   assert.equal(await ticked(), 'token-a token-b token-c');
-  assert.ok(await has(box('token-c')));
+  await focused(box('token-c'));
   assert.match(await page.getByRole('status').filter({ hasText: 'selected' }).innerText(), /3 selected/);
   await press('Escape');
   assert.equal(await ticked(), '');
   await press('Home');
-  assert.ok(await has(box('ci/deploy')));
+  await focused(box('ci/deploy'));
   await press('End');
-  assert.ok(await has(box('token-c')));
+  await focused(box('token-c'));
   await press('Control+a');
   assert.equal(await ticked(), 'ci/deploy token-a token-b token-c');
   await press('Escape');
@@ -221,7 +221,7 @@ test('Delete on a row asks to remove it, the focus is on the safe button, and En
   await press('Home', 'ArrowDown', 'Space', 'Delete');
   const keep = dialog().getByRole('button', { name: 'Keep token' });
   await keep.waitFor();
-  assert.ok(await has(keep));
+  await focused(keep);
   assert.equal(await unseen(), '');
   await press('Enter');
   await dialog().waitFor({ state: 'hidden' });
@@ -243,7 +243,7 @@ test('tokens are removed by keyboard, and the list says so', async () => {
 
 test('/ searches the list, and Enter sends the search', async () => {
   await press('/');
-  assert.ok(await has(page.locator('[name=q]')));
+  await focused(page.locator('[name=q]'));
   await page.keyboard.type('token-c');
   await press('Enter');
   await page.waitForURL(url => url.searchParams.get('q') === 'token-c', { waitUntil: 'load' });
@@ -258,7 +258,7 @@ test('the account menu opens with Enter, closes with Esc, and signs out', async 
   await out.waitFor();
   await press('Escape');
   await out.waitFor({ state: 'hidden' });
-  assert.ok(await has(me));
+  await focused(me);
   await press('Enter');
   await tabTo(out);
   await press('Enter');
@@ -266,7 +266,7 @@ test('the account menu opens with Enter, closes with Esc, and signs out', async 
 });
 
 test('sign-in begins in its first field and ends with Enter', async () => {
-  assert.ok(await has(page.locator('[name=email]')));
+  await focused(page.locator('[name=email]'));
   await page.keyboard.type(OWNER.email);
   await tabAndType(page.locator('[name=password]'), OWNER.password);
   await press('Enter');

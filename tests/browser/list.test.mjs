@@ -6,6 +6,7 @@ import { dialog } from './steps.mjs';
 import {
   OWNER,
   everythingKept,
+  focused,
   follow,
   generate,
   importPlatform,
@@ -42,7 +43,6 @@ const names = () => page.locator('tbody a.name').allInnerTexts();
 const chosen = () => page.locator('[name=id]:checked').count();
 const counted = () => page.locator('[data-count]').innerText();
 const tool = verb => page.locator(`button[name=do][value=${verb}]`);
-const has = locator => locator.evaluate(el => el === document.activeElement);
 const told = text => page.getByRole('status').filter({ hasText: text }).waitFor();
 /** Clicks what htmx swaps the list by, and waits for the address. */
 const swap = async (locator, search) => {
@@ -109,7 +109,7 @@ test('tabs, columns and pages are swapped with their address, and the focus stay
     ['by-name', '?status=active&sort=-name'],
   ]) {
     await swap(page.locator(`#${id}`), search);
-    assert.ok(await has(page.locator(`#${id}`)), `${id} has the focus`);
+    await focused(page.locator(`#${id}`), `${id} has the focus`);
   }
   assert.equal((await names())[0], 'zz-paused');
   assert.equal(await page.locator('th[aria-sort=descending]').innerText(), 'Name');
@@ -152,7 +152,7 @@ test('what another tab did is there after Refresh, and the address stays', async
   await row('zz-new').waitFor();
   await whole();
   assert.equal(page.url(), address);
-  assert.ok(await has(tool('refresh')));
+  await focused(tool('refresh'));
 });
 
 test('a token’s page and back: the list is as it was left', async () => {
@@ -186,7 +186,7 @@ test('by keyboard: Enter on a row edits it, and arrows with Shift choose what De
 test('/ leads to the search; words go into the address', async () => {
   await at(LIST);
   await press('/');
-  assert.ok(await has(page.locator('[name=q]')));
+  await focused(page.locator('[name=q]'));
   await page.keyboard.type('kept zz');
   await press('Enter');
   await page.waitForURL(`${here.site.url}${LIST}?q=kept+zz`, { waitUntil: 'load' });
@@ -239,7 +239,7 @@ test('all that match are chosen over both pages by keyboard, and removed under o
   await tool('remove').click();
   await dialog(page).getByRole('button', { name: 'Keep tokens' }).waitFor();
   assert.match(await dialog(page).innerText(), new RegExp(`Remove ${MANY} tokens\\?`));
-  assert.ok(await has(dialog(page).getByRole('button', { name: 'Keep tokens' })), 'the safe button has the focus');
+  await focused(dialog(page).getByRole('button', { name: 'Keep tokens' }), 'the safe button has the focus');
   const sent = page.waitForRequest(request => request.url().includes('/tokens/remove'));
   await dialog(page).locator('[name=password]').fill(OWNER.password);
   await dialog(page)

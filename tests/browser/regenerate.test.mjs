@@ -7,6 +7,7 @@ import {
   OWNER,
   errorOf,
   everythingKept,
+  focused,
   follow,
   generate,
   importPlatform,
@@ -64,7 +65,7 @@ test('after a leak the old value is dead with the answer', async () => {
   const value = await confirm();
   assert.match(await page.locator('main').innerText(), /Old value\s+has stopped/);
   assert.deepEqual(await worth(values.leaked, value), [401, 200]);
-  assert.ok(await page.getByRole('heading', { level: 1 }).evaluate(el => el === document.activeElement));
+  await focused(page.getByRole('heading', { level: 1 }));
   await saved();
   assert.ok(await row('leaked').evaluate(el => el.matches(':target')), 'the row is marked');
   assert.match(await row('leaked').innerText(), new RegExp(value.slice(0, 8)));
@@ -90,7 +91,7 @@ for (const [choice, word] of [
     await page.getByRole('button', { name: 'End grace now…' }).click();
     const keep = dialog(page).getByRole('button', { name: 'Keep both' });
     await keep.waitFor();
-    assert.ok(await keep.evaluate(el => el === document.activeElement), 'the safe button has the focus');
+    await focused(keep, 'the safe button has the focus');
     await keep.click();
     assert.deepEqual(await worth(values.kept), [200]);
     await page.getByRole('button', { name: 'End grace now…' }).click();

@@ -323,6 +323,12 @@ export const errorOf = control =>
       : '',
   );
 
+/** Fails unless that control has the focus soon: the browser gives it back after a dialog has gone, not with it. */
+export const focused = async (locator, why = `${locator} has the focus`) => {
+  const has = el => el === document.activeElement;
+  await locator.page().waitForFunction(has, await locator.elementHandle(), { timeout: 5_000 }).catch(() => assert.fail(why));
+};
+
 // 5. Looking for a value where none may be
 
 /** Every place in which a page of this profile could keep a value, as one text. */
