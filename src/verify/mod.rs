@@ -1,6 +1,5 @@
 //! Forward auth: the proxy asks at every request whether it may pass (product contract, section 6).
 
-pub mod decision;
 pub mod request;
 
 use std::sync::Arc;
@@ -11,12 +10,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::decision::{Asked, Named, Pass, Question, Refusal, Verdict, decide};
 use crate::http::{client, header_text, peer, problem};
 use crate::refusal::{self, Noted, Rule};
 use crate::types::Stamp;
 use crate::usage::Call;
-use decision::{Named, Pass, Question, Refusal, Verdict, decide};
-use request::Asked;
 
 const FORWARDED: &str = "/verify";
 const DIRECT: &str = "/verify/direct";

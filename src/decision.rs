@@ -1,9 +1,10 @@
 //! The decision: may this request pass? Asks the index and the catalogue, never the database. Every doubt is a no.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::request::{Asked, Credential};
 use crate::app::App;
 use crate::catalogue::target;
 use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
@@ -12,6 +13,46 @@ use crate::refusal::Rule;
 use crate::scope;
 use crate::secret::Digest;
 use crate::types::Stamp;
+
+/// Exact bytes, as the client sent them to the proxy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// A token of RFC 9110 section 5.6.2, never empty.
+    pub http_method: &'a str,
+    /// Raw, not yet split and judged: `catalogue::target` does that.
+    pub target: &'a str,
+    /// `X-Forwarded-Host` in the case in which it came, with its port. It picks an API only where the operator did not
+    /// name one: nginx and Envoy pass on a client's own.
+    pub host: Option<&'a str>,
+}
+
+/// Without the query: a credential may stand in it.
+impl fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        f.debug_struct("Asked")
+            .field("http_method", &self.http_method)
+            .field("path", &path)
+            .field("host", &self.host)
+            .finish()
+    }
+}
+
+/// Its text was not checked against anything. It may be empty, and is then as unknown as any other wrong one.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential<'a> {
+    None,
+    One(Cow<'a, str>),
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Credential::None => "None",
+            Credential::One(_) => "One(…)",
+        })
+    }
+}
 
 /// One request that a proxy asks about.
 pub struct Question<'a> {
