@@ -10,6 +10,7 @@ mod command_line;
 mod edit;
 mod forms;
 mod nginx;
+mod oauth;
 mod people;
 mod race;
 mod regenerate;
