@@ -8,8 +8,11 @@ use std::path::Path;
 pub const KIND: Kind = Kind { name: "haproxy", program: "/usr/sbin/haproxy", prepare };
 
 fn prepare(folder: &Path, places: &Places) -> Vec<String> {
-    let script =
-        printed("HAProxy", "lua", &[("http://127.0.0.1:8080/verify\"", format!("http://{}/verify\"", places.hallpass))]);
+    let script = printed(
+        "HAProxy",
+        "lua",
+        &[("http://127.0.0.1:8080/verify\"", format!("http://{}/verify\"", places.hallpass))],
+    );
     std::fs::write(folder.join("hallpass.lua"), script).unwrap();
     let configuration = printed(
         "HAProxy",

@@ -309,7 +309,9 @@ fn spawn(kind: &Kind, folder: &Path, arguments: &[String]) -> Child {
         }
     }
     let (name, place) = (kind.name, kind.program);
-    panic!("{name} is neither in the PATH nor at {place}: install it, this test runs the README's configuration with it.");
+    panic!(
+        "{name} is neither in the PATH nor at {place}: install it, this test runs the README's configuration with it."
+    );
 }
 
 /// The one block in that language that the README prints under that heading. Nothing is changed but the given pieces,
