@@ -42,6 +42,9 @@ macro_rules! on_every_proxy {
 
 on_every_proxy! {
     cases::a_named_method_passes_in_any_letter_case_and_the_api_learns_who_asks
+    cases::each_identity_header_of_the_answer_reaches_the_api
+    cases::the_question_is_that_of_the_proxy_and_carries_no_cookie_and_no_body
+    cases::the_client_s_host_chooses_no_api
     cases::each_http_method_is_judged_as_what_it_is
     cases::another_method_is_refused_and_the_client_reads_the_scope_that_is_missing
     cases::without_a_living_token_there_is_one_challenge

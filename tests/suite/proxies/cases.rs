@@ -1,7 +1,9 @@
 //! What every proxy has to do with the README's configuration. Where a proxy refuses by itself, that is fine.
 
-use super::stage::{Client, Kind, Reply, Scene};
-use super::{CHALLENGE, INVALID, ONE, START, STOP};
+use std::sync::Arc;
+
+use super::stage::{Api, Client, Kind, Reply, Scene, saying};
+use super::{CHALLENGE, DESCRIPTION, INVALID, ONE, START, STOP};
 use crate::support::{Person, Site};
 
 pub fn a_named_method_passes_in_any_letter_case_and_the_api_learns_who_asks(kind: &Kind) {
@@ -31,6 +33,52 @@ pub fn a_named_method_passes_in_any_letter_case_and_the_api_learns_who_asks(kind
         }
         assert_eq!(received.said("X-Hallpass-Token-Id"), [owner.id_of(name)]);
     }
+}
+
+pub fn each_identity_header_of_the_answer_reaches_the_api(kind: &Kind) {
+    let names = ["Account", "Account-Kind", "Role", "Teams", "Token-Id", "Token-Name", "Method"];
+    let headers: String = names.iter().map(|name| format!("X-Hallpass-{name}: the {name}\r\n")).collect();
+    let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    let scene = Scene::before(kind, saying(Arc::new(answer.into())), "hp_x".into());
+    let forged: String = names.iter().map(|name| format!("X-Hallpass-{name}: forged\r\n")).collect();
+    scene.expect(200, &scene.request("POST", STOP, &forged, ""));
+    let received = scene.api.last();
+    for name in names {
+        assert_eq!(received.all(&format!("X-Hallpass-{name}")), [format!("the {name}")]);
+    }
+}
+
+pub fn the_question_is_that_of_the_proxy_and_carries_no_cookie_and_no_body(kind: &Kind) {
+    let hallpass = Api::start();
+    let scene = Scene::before(kind, hallpass.address, "hp_x".into());
+    let more = "Cookie: a=b\r\nX-Forwarded-Host: other.test\r\nExpect: 100-continue\r\nUser-Agent: curl/8\r\n";
+    scene.ask(&scene.request("POST", STOP, more, "a=b"));
+    let asked = hallpass.last();
+    assert!(asked.line.starts_with("GET /verify"), "{}", asked.line);
+    for (name, value) in [
+        ("Cookie", &[][..]),
+        ("X-Forwarded-Host", &[]),
+        ("X-Forwarded-For", &["127.0.0.1"]),
+        ("Authorization", &["Bearer hp_x"]),
+        ("User-Agent", &["curl/8"]),
+    ] {
+        assert_eq!(asked.said(name), value, "{name}");
+    }
+    let family =
+        ["X-Original-Method", "X-Original-URI", "X-Forwarded-Method", "X-Forwarded-Uri"].map(|name| asked.said(name));
+    assert_eq!(family.concat(), ["POST", STOP]);
+    assert_eq!(asked.body, 0);
+}
+
+pub fn the_client_s_host_chooses_no_api(kind: &Kind) {
+    let site = Site::start();
+    let owner = site.owner();
+    let mut scene = Scene::of(kind, &site, &owner);
+    scene.expect(200, &scene.post(STOP));
+    owner.import("hosted", DESCRIPTION, &[("hosts", "api.test")]);
+    scene.value = owner.generate("hosted", &["hosted/control:stopenv"]);
+    scene.expect_refused(&scene.post(STOP));
+    scene.expect_refused(&scene.request("POST", STOP, "X-Forwarded-Host: api.test\r\n", ""));
 }
 
 pub fn each_http_method_is_judged_as_what_it_is(kind: &Kind) {
@@ -186,8 +234,8 @@ pub fn headers_that_name_another_request_do_not_move_the_decision(kind: &Kind) {
 const FORGED: &str = "X-Hallpass-Account x-hallpass-account X-Hallpass-Account-Kind X-HALLPASS-ROLE X-Hallpass-Teams
     X-Hallpass-Token-Id X-Hallpass-Token-Name X-Hallpass-Method X-Hallpass-Reference X_Hallpass_Role X-Hallpass_Role
     X.Hallpass.Role X-Forwarded-For X-Forwarded-For X_Forwarded_For X-Forwarded-Proto X-Forwarded-Host
-    X-Forwarded-Method X-Forwarded-Uri X-Forwarded-Prefix X-Forwarded-Port X-Forwarded-Ssl X-Original-Method X-Original-URI
-    X-Original-URL X_Original_URL X-Real-IP X_Real_IP Forwarded X_HTTP_Method_Override X_API_Key Upgrade";
+    X-Forwarded-Method X-Forwarded-Uri X-Forwarded-Prefix X-Forwarded-Port X-Forwarded-Ssl X-Forwarded-Scheme X-Original-Method X-Original-URI
+    X-Original-URL X_Original_URL X-Real-IP X_Real_IP X.Real.IP Forwarded X_HTTP_Method_Override X_API_Key Upgrade";
 
 pub fn nothing_that_a_client_may_forge_reaches_the_api(kind: &Kind) {
     let site = Site::start();

@@ -104,7 +104,13 @@ impl Client {
     }
 
     fn answer(&mut self, to_head: bool) -> Reply {
-        let (line, headers) = head(&mut self.0).expect("the proxy closed without an answer");
+        let (line, headers) = loop {
+            let head = head(&mut self.0).expect("the proxy closed without an answer");
+            // 100 Continue comes before the answer.
+            if !head.0.starts_with("HTTP/1.1 1") {
+                break head;
+            }
+        };
         let mut reply = Reply { status: line[9..12].parse().unwrap(), headers, body: String::new() };
         let mut body = Vec::new();
         match reply.all("Content-Length").first().map(|length| length.parse().unwrap()) {
@@ -158,7 +164,7 @@ fn all<'a>(headers: &'a [(String, String)], name: &str) -> Vec<&'a str> {
 }
 
 /// First line and headers; `None` where the other side closed.
-pub fn head(from: &mut impl BufRead) -> Option<(String, Vec<(String, String)>)> {
+fn head(from: &mut impl BufRead) -> Option<(String, Vec<(String, String)>)> {
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
@@ -177,7 +183,7 @@ pub fn head(from: &mut impl BufRead) -> Option<(String, Vec<(String, String)>)> 
 
 /// Answers 200, or what `?answer=` says, and remembers each request before it answers.
 pub struct Api {
-    address: SocketAddr,
+    pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -199,8 +205,18 @@ impl Api {
     }
 }
 
+/// Says this to every request, and closes.
+pub fn saying(what: Arc<Mutex<String>>) -> SocketAddr {
+    listening(move |mut stream| {
+        let mut asked = BufReader::new(stream.try_clone().unwrap());
+        if head(&mut asked).is_some() {
+            let _ = stream.write_all(what.lock().unwrap().as_bytes());
+        }
+    })
+}
+
 /// A thread for each connection.
-pub fn listening(with: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+fn listening(with: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
