@@ -3,11 +3,12 @@
 
 mod caddy;
 mod cases;
-mod described;
+mod envoy;
 mod failing;
 mod haproxy;
 mod nginx;
 mod stage;
+mod traefik;
 
 /// Jelastic's manner: most is POST, under `/1.0`, on a host that stands for the reader's own.
 const DESCRIPTION: &str = r#"{
@@ -37,6 +38,7 @@ macro_rules! on_every_proxy {
         mod on_nginx { $(#[test] fn $case() { super::$from::$case(&super::nginx::KIND) })* }
         mod on_caddy { $(#[test] fn $case() { super::$from::$case(&super::caddy::KIND) })* }
         mod on_haproxy { $(#[test] fn $case() { super::$from::$case(&super::haproxy::KIND) })* }
+        mod on_envoy { $(#[test] fn $case() { super::$from::$case(&super::envoy::KIND) })* }
     };
 }
 

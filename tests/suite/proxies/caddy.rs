@@ -5,7 +5,7 @@ use super::stage::{Kind, Places, Scene, printed};
 use crate::support::Site;
 use std::path::Path;
 
-pub const KIND: Kind = Kind { name: "caddy", program: "/usr/bin/caddy", prepare };
+pub const KIND: Kind = Kind { name: "caddy", program: "/usr/bin/caddy", prepare, is_direct: false };
 
 fn prepare(folder: &Path, places: &Places) -> Vec<String> {
     let site = printed(

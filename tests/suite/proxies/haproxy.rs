@@ -1,11 +1,12 @@
 //! HAProxy and its script as the README sets them up, and what is their own.
 
 use super::STOP;
-use super::stage::{Kind, Places, Scene, printed};
+use super::stage::{Kind, Places, Scene, printed, saying};
 use crate::support::Site;
 use std::path::Path;
+use std::sync::Arc;
 
-pub const KIND: Kind = Kind { name: "haproxy", program: "/usr/sbin/haproxy", prepare };
+pub const KIND: Kind = Kind { name: "haproxy", program: "/usr/sbin/haproxy", prepare, is_direct: false };
 
 fn prepare(folder: &Path, places: &Places) -> Vec<String> {
     let script = printed(
@@ -68,6 +69,14 @@ fn a_whole_address_is_asked_about_as_its_path() {
     // As HAProxy has every HTTP/2 request, too.
     scene.expect(200, &scene.post(&format!("http://api.test{STOP}?a=%2e")));
     assert_eq!(scene.api.last().line, format!("POST {STOP}?a=%2e HTTP/1.1"));
+}
+
+#[test]
+fn a_yes_that_does_not_say_who_asks_is_none() {
+    let bare = "HTTP/1.1 200 OK\r\nX-Hallpass-Account: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let scene = Scene::before(&KIND, saying(Arc::new(bare.to_owned().into())), "hp_x".into());
+    scene.expect(503, &scene.post(STOP));
+    assert_eq!(scene.api.count(), 0);
 }
 
 #[test]

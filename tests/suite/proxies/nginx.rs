@@ -4,7 +4,7 @@ use super::stage::{Kind, Places, Scene, printed};
 use crate::support::Site;
 use std::path::Path;
 
-pub const KIND: Kind = Kind { name: "nginx", program: "/usr/sbin/nginx", prepare };
+pub const KIND: Kind = Kind { name: "nginx", program: "/usr/sbin/nginx", prepare, is_direct: false };
 
 fn prepare(folder: &Path, places: &Places) -> Vec<String> {
     let server = printed(

@@ -16,10 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A proxy as the README sets it up.
 pub struct Kind {
     pub name: &'static str,
-    /// Where Debian has it, when it is not in the `PATH`.
+    /// Where `tests/run` puts it, when it is not in the `PATH`.
     pub program: &'static str,
     /// Writes the printed configuration into the folder; the answer is how the program is called there.
     pub prepare: fn(&Path, &Places) -> Vec<String>,
+    /// It asks by the request itself behind a prefix, and not by headers.
+    pub is_direct: bool,
 }
 
 /// The three addresses in a configuration.
@@ -73,7 +75,7 @@ impl Scene {
     pub fn expect_refused(&self, request: &[u8]) -> u16 {
         let before = self.api.count();
         let status = self.ask(request).status;
-        assert!(matches!(status, 400 | 401 | 403 | 414 | 431 | 500..=504), "{status} for {}", shown(request));
+        assert!(matches!(status, 400 | 401 | 403 | 404 | 414 | 431 | 500..=504), "{status} for {}", shown(request));
         assert_eq!(self.api.count(), before, "{}", shown(request));
         status
     }
@@ -200,8 +202,12 @@ impl Api {
         self.received.lock().unwrap().len()
     }
 
+    pub fn all(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
     pub fn last(&self) -> Received {
-        self.received.lock().unwrap().last().expect("nothing reached the API").clone()
+        self.all().pop().expect("nothing reached the API")
     }
 }
 
@@ -325,9 +331,7 @@ fn spawn(kind: &Kind, folder: &Path, arguments: &[String]) -> Child {
         }
     }
     let (name, place) = (kind.name, kind.program);
-    panic!(
-        "{name} is neither in the PATH nor at {place}: install it, this test runs the README's configuration with it."
-    );
+    panic!("{name} is neither in the PATH nor at {place}: ./tests/run installs it, to try the README's configuration.");
 }
 
 /// The one block in that language that the README prints under that heading. Nothing is changed but the given pieces,
