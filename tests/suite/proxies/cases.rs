@@ -26,6 +26,7 @@ pub fn a_named_method_passes_in_any_letter_case_and_the_api_learns_who_asks(kind
             ("X-Hallpass-Token-Name", &["{http.request.host} $host %25[src] {$HOME}"]),
             ("X-Hallpass-Method", &["control:stopenv"]),
             ("X-Forwarded-For", &["127.0.0.1"]),
+            ("X-Forwarded-Proto", &["http"]),
             ("Host", &["api.test"]),
             ("Authorization", &[]),
         ] {
