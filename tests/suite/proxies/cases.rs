@@ -378,6 +378,7 @@ pub fn refusals_of_the_api_itself_pass_unchanged(kind: &Kind) {
 /// One challenge and no more, with a problem as JSON.
 fn refused_with(refused: &Reply, status: u16, challenge: &str) {
     assert_eq!((refused.status, refused.all("WWW-Authenticate")), (status, vec![challenge]));
+    assert_eq!(refused.all("Cache-Control"), ["no-store"]);
     // Envoy sends none in the answer to a HEAD.
     let kind = if refused.body.is_empty() { &[] } else { &["application/problem+json"][..] };
     assert!(refused.all("Content-Type").starts_with(kind));
