@@ -162,6 +162,17 @@ pub fn query_value<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>
     Ok(found)
 }
 
+/// A target without the parameters of those names in its query; all else stays as it was, byte for byte.
+pub fn without_parameters(target: &str, names: &[&str]) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let stays = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !decode_form(name).is_ok_and(|name| names.contains(&name.as_ref()))
+    };
+    let kept: Vec<&str> = query.split('&').filter(stays).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+}
+
 /// The second look is only for the reason.
 fn check_path(path: &str) -> Result<(), Refused> {
     if path.bytes().all(is_plain) { Ok(()) } else { octets(path).try_for_each(|octet| octet.map(drop)) }

@@ -10,6 +10,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
+use crate::catalogue::target::without_parameters;
 use crate::config::Config;
 use crate::decision::{Asked, Pass, Question, decide};
 use crate::http::{client, header_text, peer, problem};
@@ -17,6 +18,7 @@ use crate::refusal;
 
 const FORWARDED: &str = "/verify";
 const DIRECT: &str = "/verify/direct";
+const TARGET: HeaderName = HeaderName::from_static("x-hallpass-target");
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config.route(FORWARDED, web::to(forwarded));
@@ -78,7 +80,8 @@ fn judge(
     match decide(app, now, &question) {
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
-            passed(&pass)
+            let cut = app.policy.value_in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));
+            passed(&pass, cut)
         }
         Err(denial) => answer::denied(app, now, &call, &denial, own.deny_with_403),
     }
@@ -106,8 +109,9 @@ impl<'a> Own<'a> {
     }
 }
 
-/// Every identity header is set, even empty: proxies would else pass on what the client sent under that name.
-fn passed(pass: &Pass) -> HttpResponse {
+/// Every identity header is set, even empty: proxies would else pass on what the client sent under that name. Where a value may
+/// stand in the query, the target comes back without it, for the proxy to pass on.
+fn passed(pass: &Pass, target: Option<String>) -> HttpResponse {
     let headers = [
         ("x-hallpass-account", header_text(&pass.account.label)),
         ("x-hallpass-account-kind", pass.account.kind.to_string()),
@@ -120,6 +124,9 @@ fn passed(pass: &Pass) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     for (name, value) in headers {
         answer.insert_header((HeaderName::from_static(name), value));
+    }
+    if let Some(target) = target {
+        answer.insert_header((TARGET, target));
     }
     answer::rate(&mut answer, pass.left.map(|left| (left.rate, left.requests, None)));
     answer.insert_header((header::CACHE_CONTROL, "no-store"));

@@ -19,6 +19,9 @@ const API_KEY: &str = "X-API-Key";
 const OVERRIDES: [&str; 5] =
     ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Rewrite-URL", "X-Override-URL"];
 
+/// The parameters that may carry a value, where the policy allows it.
+pub const IN_QUERY: [&str; 2] = ["access_token", "session"];
+
 /// Names under which the answer tells the program behind who asks.
 const IDENTITY: &str = "X-Hallpass-";
 
@@ -125,7 +128,7 @@ pub fn credential<'a>(
         sent.push(Some(Cow::Borrowed(word(value).ok_or(Refused::Credential(API_KEY))?)));
     }
     if let Some(query) = query.filter(|_| value_in_query) {
-        for name in ["access_token", "session"] {
+        for name in IN_QUERY {
             sent.extend(target::query_value(query, name)?.map(Some));
         }
     }

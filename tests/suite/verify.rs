@@ -186,9 +186,16 @@ fn in_the_query_a_value_counts_only_where_the_policy_allows_it() {
     let site = Site::with(Policy { value_in_query: true, ..Policy::default() });
     let maria = site.owner_with_zones();
     let value = maria.generate("ci", &["zones:listZones"]);
+    let pass = site.verify(&value, "GET", "/api/v1/zones?a=%20b");
+    assert_eq!(pass.header("x-hallpass-target"), "/api/v1/zones?a=%20b");
     for name in ["access_token", "session"] {
         let uri = format!("/api/v1/zones?a=b&{name}={value}");
-        assert_eq!(site.ask("/verify", &[("X-Original-Method", "GET"), ("X-Original-URI", &uri)]).status, 200);
+        let pass = site.ask("/verify", &[("X-Original-Method", "GET"), ("X-Original-URI", &uri)]);
+        assert_eq!(
+            (pass.status, pass.header("x-hallpass-target")),
+            (200, "/api/v1/zones?a=b"),
+            "for the API, without it"
+        );
         assert_eq!(site.verify(&value, "GET", &uri).status, 403, "two credentials");
     }
 }

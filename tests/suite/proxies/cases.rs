@@ -155,6 +155,8 @@ pub fn a_token_over_its_rate_is_told_when_to_come_back(kind: &Kind) {
     assert_eq!((refused.status, refused.all("WWW-Authenticate")), (429, vec![]));
     let wait: u32 = refused.all("Retry-After")[0].parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(refused.all("RateLimit-Policy"), ["\"token\";q=1;w=60"]);
+    assert_eq!(refused.all("RateLimit"), [format!("\"token\";r=0;t={wait}")]);
     assert_eq!(reference(&refused).len(), 8);
     assert_eq!(scene.api.count(), 1);
 }

@@ -338,7 +338,7 @@ fn spawn(kind: &Kind, folder: &Path, arguments: &[String]) -> Child {
 /// each of which stands there once.
 pub fn printed(heading: &str, language: &str, changes: &[(&str, String)]) -> String {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let section = readme.split(&format!("\n## {heading}\n")).nth(1).expect(heading).split("\n## ").next().unwrap();
+    let section = readme.split(&format!("# {heading}\n")).nth(1).expect(heading).split("\n##").next().unwrap();
     let fence = format!("```{language}\n");
     let blocks: Vec<_> = section.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
     assert_eq!(blocks.len(), 1, "{heading} has one block in {language}");
