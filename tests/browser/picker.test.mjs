@@ -8,6 +8,8 @@ import { goOn, importApi, profile, setUp, stage } from './support.mjs';
 
 const PER_THOUSAND = { gzipBytes: 45_000, elements: 7_500 };
 const LARGEST_BODY = 256 * 1024;
+/** Behind those of the import stands Hallpass’s own. */
+const OFFERED = METHODS + 1;
 
 let context, page, html;
 const here = stage({ before, after }, async ({ browser, site }) => {
@@ -25,9 +27,9 @@ const scaled = n => Math.round((n / METHODS) * 1000);
 
 test('the page offers every method of every service once', async () => {
   const scopes = await page.locator('[name=m]').evaluateAll(boxes => boxes.map(box => box.value));
-  assert.equal(new Set(scopes).size, METHODS);
-  assert.equal(scopes.length, METHODS);
-  assert.equal(await page.locator('[name=service]').count(), SERVICES);
+  assert.equal(new Set(scopes).size, OFFERED);
+  assert.equal(scopes.length, OFFERED);
+  assert.equal(await page.locator('[name=service]').count(), SERVICES + 1);
 });
 
 test('a thousand methods cost at most 45 kB compressed', t => {
@@ -56,7 +58,7 @@ test('a search finds words in any order, in names and descriptions, and Esc show
   await search.fill('no such method');
   assert.equal(await shown(), 0);
   await search.press('Escape');
-  assert.equal(await shown(), METHODS);
+  assert.equal(await shown(), OFFERED);
 });
 
 test('ticking a service under a search ticks what is shown of it alone', async () => {
@@ -81,7 +83,7 @@ test('Only checked shows what is ticked, whatever was searched before', async ()
   await page.locator('[name=only]').check();
   assert.equal(await shown(), 1);
   await page.locator('[name=only]').uncheck();
-  assert.equal(await shown(), METHODS);
+  assert.equal(await shown(), OFFERED);
 });
 
 test('an access set ticks its methods, and changing one of them makes it a choice of one’s own', async () => {
