@@ -11,6 +11,7 @@ pub mod types;
 pub mod config;
 pub mod db;
 pub mod guess;
+pub mod limits;
 pub mod password;
 pub mod policy;
 pub mod schema;
@@ -36,6 +37,7 @@ pub mod session;
 pub mod token;
 pub mod usage;
 
+pub mod door;
 pub mod http;
 pub mod verify;
 pub mod web;
