@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::catalogue::own::OwnMethod;
 use crate::catalogue::target;
 use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
-use crate::index::{AccountState, Token, Value};
+use crate::index::{AccountState, Exhausted, Left, Token, Value};
 use crate::refusal::Rule;
-use crate::scope;
+use crate::scope::{self, OWN_API};
 use crate::secret::Digest;
 use crate::types::Stamp;
 
@@ -63,8 +64,9 @@ pub struct Question<'a> {
     pub client: Option<IpAddr>,
 }
 
-pub enum Verdict {
-    Pass(Pass),
+pub type Verdict = Result<Pass, Denial>;
+
+pub enum Denial {
     /// 401 without an error code (RFC 6750 section 3.1).
     NoCredential,
     /// 401: unknown, expired, removed, disabled, frozen: the same for all of them.
@@ -73,8 +75,8 @@ pub enum Verdict {
     Ended(Refusal),
     /// 403: alive, but not enough.
     Refused(Refusal),
-    /// 429, with the seconds to wait.
-    TooMany(Refusal, u64),
+    /// 429.
+    TooMany(Refusal, Exhausted),
 }
 
 /// Who passes, as what.
@@ -82,6 +84,8 @@ pub struct Pass {
     pub value: Arc<Value>,
     pub account: AccountState,
     pub method: Named,
+    /// What is left of the token's minute, where it has a rate.
+    pub left: Option<Left>,
 }
 
 pub struct Refusal {
@@ -99,48 +103,93 @@ pub struct Named {
     pub shown: String,
 }
 
+/// A living value and the state of its account.
+pub struct Holder {
+    pub value: Arc<Value>,
+    pub account: AccountState,
+}
+
 /// Follows `security.md` section 1, steps 3 to 9; who may ask and what was asked is settled before.
 pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
-    let presented = match &question.credential {
-        Credential::None => return Verdict::NoCredential,
-        Credential::One(text) => text,
+    take_turn(consider(app, now, question))
+}
+
+/// The same without using up one of the token's requests per minute: what introspection tells of a request.
+pub fn consider(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
+    let holder = holder(app, now, &question.credential)?;
+    let catalogue = app.catalogue();
+    let Some(api) = api_of(&catalogue, question) else {
+        return refuse(holder, Rule::NoApi, None);
     };
-    let Some(value) = known(app, presented) else {
-        return Verdict::Unknown;
+    match methods_of(api, &question.asked) {
+        Ok((found, query)) => judge(holder, &catalogue, api, &found, query, question.client),
+        Err(rule) => refuse(holder, rule, None),
+    }
+}
+
+/// The same for a method of Hallpass's own API, which is asked for by name.
+pub fn decide_own<M: OwnMethod>(app: &App, now: Stamp, credential: &Credential<'_>, client: Option<IpAddr>) -> Verdict {
+    let holder = holder(app, now, credential)?;
+    let catalogue = app.catalogue();
+    let Some((api, method)) = catalogue.method(OWN_API, M::SERVICE, M::NAME) else {
+        return refuse(holder, Rule::NoMethod, None);
     };
+    let found = [(method, Found { in_path: None })];
+    take_turn(judge(holder, &catalogue, api, &found, None, client))
+}
+
+/// Whose value it is, if it may be used for anything at all now; else the verdict.
+pub fn holder(app: &App, now: Stamp, credential: &Credential<'_>) -> Result<Holder, Denial> {
+    let Credential::One(presented) = credential else { return Err(Denial::NoCredential) };
+    let value = known(app, presented).ok_or(Denial::Unknown)?;
     let account = value.token.account.state();
     if !account.enabled {
-        return Verdict::Unknown;
+        return Err(Denial::Unknown);
     }
     if value.is_ended(now) {
-        return Verdict::Ended(Refusal { rule: Rule::Ended, method: None, value });
+        return Err(Denial::Ended(Refusal { rule: Rule::Ended, method: None, value }));
     }
-    if !value.is_alive(now) {
-        return Verdict::Unknown;
+    match value.is_alive(now) {
+        true => Ok(Holder { value, account }),
+        false => Err(Denial::Unknown),
     }
-    let catalogue = app.catalogue();
-    let refuse = |rule, method| Verdict::Refused(Refusal { rule, method, value: value.clone() });
-    let Some(api) = api_of(&catalogue, question) else {
-        return refuse(Rule::NoApi, None);
-    };
-    let (found, query) = match methods_of(api, &question.asked) {
-        Ok(found) => found,
-        Err(rule) => return refuse(rule, None),
-    };
+}
+
+fn judge(
+    holder: Holder,
+    catalogue: &Catalogue,
+    api: &Api,
+    found: &[(&Method, Found)],
+    query: Option<&str>,
+    client: Option<IpAddr>,
+) -> Verdict {
     // Where templates fit alike, the right to every one of them is needed.
-    for (method, found) in &found {
-        if let Err(rule) = may(&value.token, &account, api, method, found, query, question.client) {
-            return refuse(rule, Some(named(&catalogue, api, method)));
+    for (method, found) in found {
+        if let Err(rule) = may(&holder.value.token, &holder.account, api, method, found, query, client) {
+            return refuse(holder, rule, Some(named(catalogue, api, method)));
         }
     }
     let Some((method, _)) = found.first() else {
-        return refuse(Rule::NoMethod, None);
+        return refuse(holder, Rule::NoMethod, None);
     };
-    let method = named(&catalogue, api, method);
-    if let Err(seconds) = value.token.take_turn() {
-        return Verdict::TooMany(Refusal { rule: Rule::Rate, method: Some(method), value }, seconds);
+    let Holder { value, account } = holder;
+    Ok(Pass { value, account, method: named(catalogue, api, method), left: None })
+}
+
+fn refuse(holder: Holder, rule: Rule, method: Option<Named>) -> Verdict {
+    Err(Denial::Refused(Refusal { rule, method, value: holder.value }))
+}
+
+/// What would pass uses up one of the token's requests per minute, and nothing else does.
+fn take_turn(verdict: Verdict) -> Verdict {
+    let pass = verdict?;
+    match pass.value.token.take_turn() {
+        Ok(left) => Ok(Pass { left, ..pass }),
+        Err(exhausted) => {
+            let refusal = Refusal { rule: Rule::Rate, method: Some(pass.method), value: pass.value };
+            Err(Denial::TooMany(refusal, exhausted))
+        }
     }
-    Verdict::Pass(Pass { value, account, method })
 }
 
 /// The checksum is looked at before anything is looked up.
