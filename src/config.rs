@@ -214,8 +214,7 @@ fn networks(setting: &str, text: &str) -> Result<Vec<IpNet>, String> {
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
-            crate::types::parse_net(entry)
-                .ok_or(format!("{setting}: “{entry}” is not a network, such as 10.0.0.0/8."))
+            crate::types::parse_net(entry).ok_or(format!("{setting}: “{entry}” is not a network, such as 10.0.0.0/8."))
         })
         .collect()
 }

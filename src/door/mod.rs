@@ -218,12 +218,8 @@ fn is_of_one_connection(cause: &io::Error) -> bool {
 }
 
 /// One thread: serves what arrives until nothing more can.
-async fn work<F, I, S, B>(
-    app: F,
-    mut queue: mpsc::UnboundedReceiver<Arrival>,
-    limits: Limits,
-    closing: Arc<AtomicBool>,
-) where
+async fn work<F, I, S, B>(app: F, mut queue: mpsc::UnboundedReceiver<Arrival>, limits: Limits, closing: Arc<AtomicBool>)
+where
     F: Fn() -> I,
     I: IntoServiceFactory<S, Request>,
     S: ServiceFactory<Request, Config = AppConfig> + 'static,
