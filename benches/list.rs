@@ -61,7 +61,7 @@ fn main() {
     };
     let bound = hallpass::server::bind(app.clone(), settings.complete().unwrap()).unwrap();
     let base = format!("http://{}", bound.address);
-    std::thread::spawn(move || actix_web::rt::System::new().block_on(bound.server).unwrap());
+    std::thread::spawn(move || actix_web::rt::System::new().block_on(bound.server.run()).unwrap());
     let browser = Browser::signed_in(&base);
 
     let first = browser.get("/settings/tokens");

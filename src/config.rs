@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::db::Place;
+use crate::limits::Limits;
 use crate::policy::Policy;
 
 /// What can be set. The same names, with `-` for `_`, in the settings file (TOML).
@@ -56,6 +57,14 @@ pub struct Settings {
     #[arg(long, env = "HALLPASS_HASHING_THREADS", value_name = "N", global = true)]
     pub hashing_threads: Option<usize>,
 
+    /// Connections at once; further ones wait [default: 16000]
+    #[arg(long, env = "HALLPASS_MAX_CONNECTIONS", value_name = "N", global = true)]
+    pub max_connections: Option<usize>,
+
+    /// Networks that may read /metrics, comma-separated [default: 127.0.0.0/8,::1/128]
+    #[arg(long, env = "HALLPASS_METRICS_FROM", value_name = "CIDRS", global = true)]
+    pub metrics_from: Option<String>,
+
     /// Least level of log lines: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "HALLPASS_LOG", value_name = "LEVEL", global = true)]
     pub log: Option<String>,
@@ -80,6 +89,8 @@ pub struct Config {
     pub prefix: String,
     pub max_staleness: chrono::TimeDelta,
     pub hashing_threads: Option<std::num::NonZeroUsize>,
+    pub limits: Limits,
+    pub metrics_from: Vec<IpNet>,
     pub log: tracing::Level,
     pub log_json: bool,
     pub policy: Policy,
@@ -103,6 +114,7 @@ impl Settings {
         let plain_http = self.plain_http.or(file.plain_http).unwrap_or(false);
         let public_url = public_url(self.public_url.or(file.public_url), &listen, plain_http)?;
         let trusted = over(self.trusted_proxies, file.trusted_proxies, "127.0.0.0/8,::1/128");
+        let metrics_from = over(self.metrics_from, file.metrics_from, "127.0.0.0/8,::1/128");
         let policy = file.policy.unwrap_or_default();
         policy.check()?;
         let hashing_threads = match self.hashing_threads.or(file.hashing_threads) {
@@ -118,10 +130,12 @@ impl Settings {
             database,
             listen,
             public_url,
-            trusted_proxies: networks(&trusted)?,
+            trusted_proxies: networks("trusted_proxies", &trusted)?,
             prefix: prefix(over(self.prefix, file.prefix, "hp"))?,
             max_staleness: chrono::TimeDelta::seconds(self.max_staleness.or(file.max_staleness).unwrap_or(5).into()),
             hashing_threads,
+            limits: limits(self.max_connections.or(file.max_connections))?,
+            metrics_from: networks("metrics_from", &metrics_from)?,
             log: level(&over(self.log, file.log, "info"))?,
             log_json: match over(self.log_format, file.log_format, "text").as_str() {
                 "text" => false,
@@ -188,12 +202,19 @@ fn public_url(given: Option<String>, listen: &str, plain_http: bool) -> Result<U
     Ok(url)
 }
 
-fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+fn limits(connections: Option<usize>) -> Result<Limits, String> {
+    let usual = Limits::STANDARD;
+    match connections.unwrap_or(usual.connections) {
+        connections @ 10..=1_000_000 => Ok(Limits { connections, ..usual }),
+        _ => Err("max_connections has to be between 10 and 1000000.".into()),
+    }
+}
+
+fn networks(setting: &str, text: &str) -> Result<Vec<IpNet>, String> {
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
-            crate::types::parse_net(entry)
-                .ok_or(format!("trusted_proxies: “{entry}” is not a network, such as 10.0.0.0/8."))
+            crate::types::parse_net(entry).ok_or(format!("{setting}: “{entry}” is not a network, such as 10.0.0.0/8."))
         })
         .collect()
 }
@@ -241,6 +262,8 @@ mod tests {
             |s| s.log = Some("loud".into()),
             |s| s.log_format = Some("xml".into()),
             |s| s.hashing_threads = Some(0),
+            |s| s.max_connections = Some(0),
+            |s| s.metrics_from = Some("everybody".into()),
             |s| s.config = Some("/nowhere/hallpass.toml".into()),
         ] {
             let sentence = complete(change).err().unwrap();

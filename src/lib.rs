@@ -11,6 +11,7 @@ pub mod types;
 pub mod config;
 pub mod db;
 pub mod guess;
+pub mod limits;
 pub mod password;
 pub mod policy;
 pub mod schema;
@@ -37,6 +38,7 @@ pub mod token;
 pub mod usage;
 
 pub mod api;
+pub mod door;
 pub mod http;
 pub mod verify;
 pub mod web;

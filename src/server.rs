@@ -1,20 +1,22 @@
 //! The door: listening, what surrounds every request (headers, one log line, pages for errors), and shutting down.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::Key;
-use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
+use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use diesel::prelude::*;
 use url::Url;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
 use crate::http::Fault;
 use crate::web::error_pages::{ErrorPage, Problem};
@@ -56,9 +58,10 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
     let tokens = web::Data::new(form::tokens(&app).map_err(|error| error.to_string())?);
     let code = setup_code(&app, &tokens).map_err(|error| error.to_string())?;
     let shown = code.0.as_ref().map(|code| code.reveal().to_owned());
+    let limits = config.limits;
     let (code, config) = (web::Data::new(code), web::Data::new(config));
     assets::prepare();
-    let server = HttpServer::new(move || {
+    let program = move || {
         let sessions = session_store::middleware(&app, &config, &key);
         Actix::new()
             .app_data(web::Data::new(app.clone()))
@@ -80,16 +83,9 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
                     .configure(crate::web::routes)
                     .default_service(web::to(missing)),
             )
-    })
-    // A page's last packet would else wait 40 ms for the browser's delayed acknowledgement (RFC 1122 section 4.2.3.2).
-    .tcp_nodelay(true)
-    .client_request_timeout(Duration::from_secs(5))
-    .client_disconnect_timeout(Duration::from_secs(2))
-    .shutdown_timeout(15)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|cause| format!("Hallpass cannot listen on {address}: {}.", plain(&cause)))?
-    .run();
+    };
+    let server = Server::new(listener, limits, program)
+        .map_err(|cause| format!("Hallpass cannot listen on {address}: {}.", plain(&cause)))?;
     Ok(Bound { server, address, setup_code: shown })
 }
 
@@ -115,10 +111,11 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// The database answers and what verification knows is fresh.
-async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>) -> HttpResponse {
+/// The database answers, what verification knows is fresh, and the program is not about to stop.
+async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
+    let stops = request.conn_data::<Rc<Connection>>().is_some_and(|connection| connection.is_closing());
     let answers = app.read(|conn| Ok(crate::schema::sequence::table.count().get_result::<i64>(conn)?)).await.is_ok();
-    match answers && app.is_fresh(app.now(), config.max_staleness) {
+    match answers && !stops && app.is_fresh(app.now(), config.max_staleness) {
         true => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         false => HttpResponse::ServiceUnavailable().content_type("text/plain").body("not ready\n"),
     }
@@ -138,15 +135,21 @@ async fn missing(request: HttpRequest) -> Result<HttpResponse> {
 /// Every answer leaves with the headers above, and one line stands in the log: by the route's pattern, never by what the
 /// client sent.
 async fn surround(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let connection = request.conn_data::<Rc<Connection>>().cloned();
+    if let Some(connection) = &connection {
+        connection.turn(&mut request).await;
+    }
     let started = Instant::now();
     let has_tls = request.app_data::<web::Data<Config>>().is_some_and(|config| config.has_tls());
     let method = request.method().clone();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut answer = match next.call(request).await {
+    let answer = next.call(request).await;
+    let is_last = connection.is_some_and(|connection| connection.answered());
+    let mut answer = match answer {
         Ok(answer) => answer.map_into_boxed_body(),
         // Something around the handlers failed; the request is gone with it, the rules for answers are not.
         Err(error) => {
@@ -156,6 +159,9 @@ async fn surround(
             return Err(actix_web::error::InternalError::from_response(error, answer).into());
         }
     };
+    if is_last {
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
     put_headers(answer.headers_mut(), has_tls);
     let status = answer.status().as_u16();

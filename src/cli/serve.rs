@@ -5,12 +5,13 @@ use tokio::sync::watch;
 
 use super::open;
 use crate::config::Config;
-use crate::{jobs, server};
+use crate::{door, jobs, server};
 
 /// Longer than the server waits for requests, so that their last use is still written.
 const LONGEST_FAREWELL: std::time::Duration = std::time::Duration::from_secs(25);
 
-pub fn run(config: Config) -> Result<(), String> {
+pub fn run(mut config: Config) -> Result<(), String> {
+    config.limits.connections = door::room_for_connections(config.limits.connections);
     let app = open(&config)?;
     app.follow().map_err(|error| format!("The database cannot be read: {error}"))?;
     let public = config.public_url.clone();
@@ -25,7 +26,7 @@ pub fn run(config: Config) -> Result<(), String> {
         let (stop, stopped) = watch::channel(false);
         let jobs = tokio::spawn(jobs::run(app, stopped));
         let handle = bound.server.handle();
-        let server = tokio::spawn(bound.server);
+        let server = tokio::spawn(bound.server.run());
         let failed = |cause: std::io::Error| format!("Signals cannot be heard: {cause}.");
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 /// From the ground up, as `lib.rs` has it. A file may use what stands before it, and its neighbours in the same row.
 const LAYERS: &[&[&str]] = &[
     &["error", "types", "schema"],
-    &["policy", "password", "guess", "when", "secret", "scope", "db", "telemetry"],
+    &["policy", "password", "guess", "when", "secret", "scope", "db", "telemetry", "limits"],
     &["config"],
     &["actor", "tx"],
     &["audit", "confirm"],
     &["catalogue", "refusal", "usage"],
     &["index"],
     &["account", "activity", "token", "session", "app", "decision", "jobs"],
-    &["http"],
+    &["http", "door"],
     &["web", "verify", "api", "cli"],
     &["server"],
 ];

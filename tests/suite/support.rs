@@ -29,7 +29,7 @@ pub struct Site {
     place: Place,
     setup_code: String,
     clock: Arc<AtomicI64>,
-    handle: actix_web::dev::ServerHandle,
+    handle: hallpass::door::Handle,
     thread: Option<std::thread::JoinHandle<()>>,
     scratch: Option<(String, String)>,
 }
@@ -80,7 +80,7 @@ impl Site {
         let (address, handle) = (bound.address, bound.server.handle());
         let server = bound.server;
         let thread = std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(server).unwrap();
+            actix_web::rt::System::new().block_on(server.run()).unwrap();
         });
         let setup_code = bound.setup_code.unwrap_or_default();
         Site { app, address, folder, place, setup_code, clock, handle, thread: Some(thread), scratch }
