@@ -10,7 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, ResponseError, guard, web};
 use diesel::prelude::*;
 use url::Url;
 
@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
-use crate::http::Fault;
+use crate::http::{Fault, fits};
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
@@ -40,6 +40,45 @@ const HEADERS: [(&str, &str); 6] = [
     ("x-frame-options", "DENY"),
 ];
 const HSTS: &str = "max-age=31536000; includeSubDomains";
+
+/// Who an address is for that is neither a page nor a program's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audience {
+    Everybody,
+    /// Trusted proxies, for whoever holds a token.
+    Proxy,
+}
+
+/// One row of the table below.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// `*` is every one.
+    pub method: &'static str,
+    pub path: &'static str,
+    pub audience: Audience,
+}
+
+macro_rules! open_routes {
+    ($($method:tt $path:literal $audience:ident => $handler:path;)*) => {
+        pub const OPEN: &[Row] =
+            &[$(Row { method: stringify!($method), path: $path, audience: Audience::$audience }),*];
+
+        fn routes(config: &mut web::ServiceConfig) {
+            $(config.route($path, open_routes!(@ $method $handler));)*
+        }
+    };
+    (@ GET $handler:path) => { web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to($handler) };
+    (@ * $handler:path) => { web::to($handler) };
+}
+
+open_routes! {
+    *   "/verify"                      Proxy     => verify::forwarded;
+    *   "/verify/direct/{target:.*}"   Proxy     => verify::direct;
+    GET "/healthz"                     Everybody => healthz;
+    GET "/readyz"                      Everybody => readyz;
+    GET "/assets/{hash}/{name:.*}"     Everybody => assets::serve;
+    GET "/favicon.ico"                 Everybody => assets::favicon;
+}
 
 /// A bound server that is not running yet, its address, and the set-up code while there is no account.
 pub struct Bound {
@@ -69,12 +108,8 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
             .app_data(code.clone())
             .app_data(tokens.clone())
             .wrap(from_fn(surround))
-            .configure(verify::routes)
+            .configure(routes)
             .configure(api::routes)
-            .route("/healthz", web::get().to(healthz))
-            .route("/readyz", web::get().to(readyz))
-            .route("/assets/{hash}/{name:.*}", web::get().to(assets::serve))
-            .route("/favicon.ico", web::get().to(assets::favicon))
             .service(
                 web::scope("")
                     .wrap(from_fn(error_pages))
@@ -123,7 +158,9 @@ async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>, request: Ht
 
 /// No route took the request: an address that is not there, or one that is there for another HTTP method.
 async fn missing(request: HttpRequest) -> Result<HttpResponse> {
-    let methods = crate::web::methods_of(request.path());
+    let path = request.path();
+    let open = OPEN.iter().filter(|row| fits(row.path, path)).map(|row| row.method);
+    let methods: Vec<&str> = crate::web::methods_of(path).into_iter().chain(open).collect();
     if methods.is_empty() {
         return Err(Error::Missing);
     }

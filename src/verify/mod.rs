@@ -20,20 +20,15 @@ const FORWARDED: &str = "/verify";
 const DIRECT: &str = "/verify/direct";
 const TARGET: HeaderName = HeaderName::from_static("x-hallpass-target");
 
-pub fn routes(config: &mut web::ServiceConfig) {
-    config.route(FORWARDED, web::to(forwarded));
-    config.route("/verify/direct/{target:.*}", web::to(direct));
-}
-
 /// The original request stands in headers: nginx, Caddy, Traefik.
-async fn forwarded(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
+pub async fn forwarded(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
     let headers = headers(&request);
     let asked = request::forwarded(headers.iter().copied());
     judge(&app, &config, &request, &headers, asked)
 }
 
 /// The original request is this one, behind a prefix: Envoy.
-async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
+pub async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
     let target = request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
     let headers = headers(&request);
     let asked = request::direct(request.method().as_str(), target, DIRECT, headers.iter().copied());

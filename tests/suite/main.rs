@@ -9,6 +9,7 @@ mod bulk;
 mod command_line;
 mod edit;
 mod forms;
+mod matrix;
 mod oauth;
 mod people;
 mod proxies;
