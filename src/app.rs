@@ -11,6 +11,7 @@ use crate::catalogue::{self, Catalogue};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::index::Index;
+use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::policy::Policy;
 use crate::schema::{sequence, settings};
@@ -74,6 +75,7 @@ pub struct App {
     pub hasher: Hasher,
     pub random: Random,
     pub usage: Usage,
+    pub metrics: Metrics,
     clock: Clock,
     symbols: Arc<Symbols>,
     catalogue: RwLock<Arc<Catalogue>>,
@@ -98,6 +100,7 @@ pub struct Parts {
 impl App {
     /// Knows nothing yet: [`App::follow`] fills index and catalogue.
     pub fn new(parts: Parts) -> Arc<App> {
+        let now = (parts.clock.0)().into();
         Arc::new(App {
             db: parts.db,
             index: Index::default(),
@@ -106,6 +109,7 @@ impl App {
             hasher: parts.hasher,
             random: parts.random,
             usage: Usage::default(),
+            metrics: Metrics::new(now),
             clock: parts.clock,
             symbols: Arc::default(),
             catalogue: RwLock::default(),
@@ -202,6 +206,11 @@ impl App {
     /// Whether verification may still trust its memory: where processes share a database, it was heard of in time.
     pub fn is_fresh(&self, now: Stamp, max_staleness: TimeDelta) -> bool {
         !self.db.is_shared() || now.millis() - self.heard.load(Ordering::Acquire) <= max_staleness.num_milliseconds()
+    }
+
+    /// When the database was last heard of.
+    pub fn heard(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.heard.load(Ordering::Acquire)).filter(|heard| heard.timestamp_millis() > 0)
     }
 
     /// A catalogue that cannot be read again after its change is an empty one: what it allowed may be wrong now.

@@ -156,6 +156,10 @@ impl Index {
         self.by_digest.len()
     }
 
+    pub fn accounts(&self) -> usize {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.by_digest.is_empty()
     }

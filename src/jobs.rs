@@ -52,8 +52,9 @@ async fn blocking(app: &Arc<App>, job: &'static str, work: fn(&App) -> Result<()
 }
 
 pub fn flush_usage(app: &App) -> Result<()> {
-    app.usage.flush(|gathered| app.write_now(|tx| usage::save(tx, gathered)))?;
-    Ok(())
+    let written = app.usage.flush(|gathered| app.write_now(|tx| usage::save(tx, gathered)));
+    app.metrics.flushed(app.now(), written.is_ok());
+    written.map(drop)
 }
 
 pub fn prune_all(app: &App) -> Result<()> {

@@ -18,13 +18,13 @@ use crate::app::App;
 use crate::config::Config;
 use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
-use crate::http::{Fault, fits};
+use crate::http::{Fault, client, fits, peer};
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
 use crate::web::session::{SetupCode, sign_in_again, signed_in};
 use crate::web::{assets, form, session_store};
-use crate::{account, api, verify};
+use crate::{account, api, metrics, verify};
 
 /// What the program answers with on every address, assets and errors included (ASVS 3.4).
 const HEADERS: [(&str, &str); 6] = [
@@ -47,6 +47,8 @@ pub enum Audience {
     Everybody,
     /// Trusted proxies, for whoever holds a token.
     Proxy,
+    /// The networks of `metrics_from`.
+    Operator,
 }
 
 /// One row of the table below.
@@ -76,6 +78,7 @@ open_routes! {
     *   "/verify/direct/{target:.*}"   Proxy     => verify::direct;
     GET "/healthz"                     Everybody => healthz;
     GET "/readyz"                      Everybody => readyz;
+    GET "/metrics"                     Operator  => measured;
     GET "/assets/{hash}/{name:.*}"     Everybody => assets::serve;
     GET "/favicon.ico"                 Everybody => assets::favicon;
 }
@@ -154,6 +157,19 @@ async fn readyz(app: web::Data<Arc<App>>, config: web::Data<Config>, request: Ht
         true => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         false => HttpResponse::ServiceUnavailable().content_type("text/plain").body("not ready\n"),
     }
+}
+
+/// For the networks of `metrics_from`; for others there is nothing here.
+async fn measured(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> Result<HttpResponse> {
+    let client = client(request.headers(), peer(&request), &config);
+    // A scraper beside Hallpass comes without a proxy, and so without a forwarded address.
+    let is_forwarded = request.headers().contains_key("x-forwarded-for");
+    let client = client.or_else(|| peer(&request).filter(|_| !is_forwarded)).map(|client| client.to_canonical());
+    if !client.is_some_and(|client| config.metrics_from.iter().any(|net| net.contains(&client))) {
+        return missing(request).await;
+    }
+    let text = metrics::page(&app, app.now())?;
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }
 
 /// No route took the request: an address that is not there, or one that is there for another HTTP method.

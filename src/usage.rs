@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
@@ -30,6 +31,7 @@ const AGENT_MOST: usize = 300;
 #[derive(Default)]
 pub struct Usage {
     gathered: Mutex<Gathered>,
+    dropped: AtomicU64,
 }
 
 /// A verdict about a living token.
@@ -94,18 +96,18 @@ impl Usage {
     /// `generation` is the number of the value that was sent.
     pub fn accepted(&self, call: Call<'_>, generation: i64, agent: &str) {
         let last = Use { at: call.at, ip: call.ip, agent: clean(agent, AGENT_MOST) };
-        self.lock().accept(call, generation, last);
+        self.with_room(call.token).accept(call, generation, last);
     }
 
     pub fn refused(&self, call: Call<'_>, refusal: Noted) {
-        let mut gathered = self.lock();
+        let mut gathered = self.with_room(call.token);
         gathered.count(call, Counts::REFUSED);
         gathered.keep(call.token.clone(), refusal);
     }
 
     /// A former value that was used after its end: refused, and its last use is told beside it.
     pub fn ended(&self, call: Call<'_>, generation: i64, refusal: Noted) {
-        let mut gathered = self.lock();
+        let mut gathered = self.with_room(call.token);
         gathered.count(call, Counts::REFUSED);
         if let Some(of) = gathered.of(call.token) {
             of.used(generation, call.at);
@@ -127,6 +129,24 @@ impl Usage {
         let meanwhile = std::mem::replace(&mut *now, gathered);
         now.absorb(meanwhile);
         Err(cause)
+    }
+
+    /// Keys that wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.lock().entries
+    }
+
+    /// Calls, since the start, of tokens for which there was no room between two flushes.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn with_room(&self, token: &TokenId) -> MutexGuard<'_, Gathered> {
+        let gathered = self.lock();
+        if gathered.entries >= MOST && !gathered.tokens.contains_key(token) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        gathered
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathered> {

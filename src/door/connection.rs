@@ -24,6 +24,8 @@ use crate::limits::Limits;
 /// of memory for 18 bytes.
 const HEAD_READ: u64 = 4 * 1024;
 const BODY_READ: u64 = 32 * 1024;
+/// For what is left of a body that nobody wanted.
+pub const LINGER: Duration = Duration::from_secs(2);
 /// While closing, a connection on which nothing came for so long is ended: its client has sent nothing on it.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -48,6 +50,8 @@ pub struct Connection {
     came: Cell<u64>,
     is_first: Cell<bool>,
     body_begun: Cell<bool>,
+    /// A body that no handler read to its end: what is left of it is awaited no longer than [`LINGER`].
+    is_left: Cell<bool>,
     /// Whether the last bytes that came ended a head: then nothing of the next one is here yet.
     at_end: Cell<bool>,
     /// The stream gives one read for each time that HTTP looks, so that what came is answered before more is taken in.
@@ -72,6 +76,7 @@ impl Connection {
             came: Cell::new(0),
             is_first: Cell::new(true),
             body_begun: Cell::new(false),
+            is_left: Cell::new(false),
             at_end: Cell::new(false),
             handed: Cell::new(false),
             unsent: Cell::new(false),
@@ -96,6 +101,7 @@ impl Connection {
         let is_idle = self.came.get() == 0;
         match self.phase.get() {
             Phase::Head if is_idle && self.is_closing() => waited > PAUSE,
+            Phase::Head if self.is_left.get() => waited > LINGER,
             Phase::Head if is_idle && !self.is_first.get() => waited > limits.idle,
             Phase::Head => waited > limits.head,
             Phase::Body => waited > limits.body + limits.earned(self.came.get()),
@@ -109,12 +115,13 @@ impl Connection {
         self.phase.set(Phase::Answering);
         self.is_first.set(false);
         self.body_begun.set(false);
+        self.is_left.set(false);
         if self.unsent.get() {
             std::future::poll_fn(|cx| self.unless(self.unsent.get(), cx)).await;
         }
         let inner = request.take_payload();
         if !matches!(inner, Payload::None) {
-            let body = Body { connection: self.clone(), inner };
+            let body = Body { connection: self.clone(), inner, is_whole: false };
             request.set_payload(Payload::Stream { payload: Box::pin(body) });
         }
     }
@@ -160,7 +167,6 @@ impl Connection {
                 self.phase.set(Phase::Body);
                 if !self.body_begun.replace(true) {
                     self.since.set(Instant::now());
-                    self.came.set(0);
                 }
                 self.let_go();
             }
@@ -182,6 +188,7 @@ impl Connection {
 struct Body {
     connection: Rc<Connection>,
     inner: Payload,
+    is_whole: bool,
 }
 
 impl Stream for Body {
@@ -190,6 +197,7 @@ impl Stream for Body {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.inner).poll_next(cx);
         self.connection.awaits_body(next.is_pending());
+        self.is_whole |= matches!(next, Poll::Ready(None));
         next
     }
 }
@@ -197,6 +205,7 @@ impl Stream for Body {
 impl Drop for Body {
     fn drop(&mut self) {
         self.connection.awaits_body(false);
+        self.connection.is_left.set(!self.is_whole);
     }
 }
 

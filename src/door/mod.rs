@@ -19,7 +19,7 @@ use actix_web::dev::AppConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 pub use connection::Connection;
-use connection::Watched;
+use connection::{LINGER, Watched};
 
 use crate::limits::Limits;
 
@@ -27,8 +27,6 @@ use crate::limits::Limits;
 const BACKLOG: i32 = 4096;
 /// The system keeps so much of what a client has not read, and of what nobody has read of its.
 const BUFFER: usize = 256 * 1024;
-/// After which a connection whose request's body nobody wanted is closed.
-const LINGER: Duration = Duration::from_secs(2);
 const BLOCKING_THREADS: usize = 512;
 /// Files that are no connections: database, log, threads.
 const OTHER_FILES: u64 = 200;
@@ -71,8 +69,8 @@ struct Worker {
 struct Arrival {
     io: TcpStream,
     peer: SocketAddr,
-    _room: OwnedSemaphorePermit,
-    _load: Arc<()>,
+    room: OwnedSemaphorePermit,
+    load: Arc<()>,
 }
 
 /// Lets this process open as many files as the system allows, and returns for how many connections that is enough.
@@ -179,7 +177,7 @@ impl Hall {
     /// To the thread that has the fewest.
     fn hand_over(&self, io: TcpStream, peer: SocketAddr, room: OwnedSemaphorePermit) {
         let Some(worker) = self.workers.iter().min_by_key(|worker| Arc::strong_count(&worker.load)) else { return };
-        let arrival = Arrival { io, peer, _room: room, _load: worker.load.clone() };
+        let arrival = Arrival { io, peer, room, load: worker.load.clone() };
         // One that has ended takes its connections with it.
         let _ = worker.arrivals.send(arrival);
     }
@@ -246,11 +244,14 @@ where
     while let Some(arrival) = queue.recv().await {
         let (service, closing) = (service.clone(), closing.clone());
         tokio::task::spawn_local(async move {
+            // The whole of it: a block takes only what it names, and what counts the connection would be dropped before its end.
+            let Arrival { io, peer, room, load } = arrival;
+            let _counted = (room, load);
             let connection = Connection::new(limits, closing);
             // A page's last packet would else wait 40 ms for the browser's delayed acknowledgement (RFC 1122 section 4.2.3.2).
-            let io = arrival.io.set_nonblocking(true).and_then(|()| arrival.io.set_nodelay(true));
-            let Ok(io) = io.and_then(|()| tokio::net::TcpStream::from_std(arrival.io)) else { return };
-            let served = service.call((Watched::new(io, connection.clone()), Protocol::Http1, Some(arrival.peer)));
+            let io = io.set_nonblocking(true).and_then(|()| io.set_nodelay(true)).map(|()| io);
+            let Ok(io) = io.and_then(tokio::net::TcpStream::from_std) else { return };
+            let served = service.call((Watched::new(io, connection.clone()), Protocol::Http1, Some(peer)));
             attend(served, &connection, limits.look).await;
         });
     }

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod request;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
@@ -52,7 +53,9 @@ fn judge(
         return unclear("This address is not among the trusted proxies.");
     }
     let now = app.now();
+    let mut asking = app.metrics.asked(Instant::now());
     if !app.is_fresh(now, config.max_staleness) {
+        asking.stale();
         return answer::stale();
     }
     let asked = match asked {
@@ -72,7 +75,9 @@ fn judge(
     let client = client(request.headers(), peer(request), config);
     let question = Question { asked, credential, api: own.api, client };
     let call = refusal::Request { http_method: asked.http_method, target: asked.target, ip: client };
-    match decide(app, now, &question) {
+    let verdict = decide(app, now, &question);
+    asking.judged(&verdict);
+    match verdict {
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
             let cut = app.policy.value_in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));

@@ -7,6 +7,7 @@ mod activity;
 mod apis;
 mod bulk;
 mod command_line;
+mod door;
 mod edit;
 mod forms;
 mod matrix;

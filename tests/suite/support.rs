@@ -105,6 +105,11 @@ impl Site {
         self.clock.fetch_add(span.num_milliseconds(), Ordering::SeqCst);
     }
 
+    /// What SIGTERM does.
+    pub fn begin_to_stop(&self) {
+        drop(self.handle.stop(true));
+    }
+
     pub fn setup_code(&self) -> &str {
         &self.setup_code
     }

@@ -1,0 +1,123 @@
+//! What is counted while verifying, and all of it as a page for Prometheus. Labels come from fixed lists, never from a request.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::app::App;
+use crate::decision::{Denial, Verdict};
+use crate::error::{Error, Result};
+use crate::types::Stamp;
+
+/// Seconds. A verdict takes microseconds; what takes longer waits for a processor.
+const BUCKETS: [f64; 10] = [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1];
+
+type Outcome = [(&'static str, &'static str); 2];
+
+pub struct Metrics {
+    verdicts: Family<Outcome, Counter>,
+    latency: Histogram,
+    flush_failures: Counter,
+    /// In milliseconds of the clock; at first the start.
+    flushed: AtomicI64,
+    started: Stamp,
+}
+
+/// One question of a proxy; counted and timed when it is dropped.
+pub struct Asking<'a> {
+    metrics: &'a Metrics,
+    since: Instant,
+    outcome: Outcome,
+}
+
+impl Metrics {
+    pub fn new(now: Stamp) -> Metrics {
+        Metrics {
+            verdicts: Family::default(),
+            latency: Histogram::new(BUCKETS),
+            flush_failures: Counter::default(),
+            flushed: AtomicI64::new(now.millis()),
+            started: now,
+        }
+    }
+
+    /// Until it is told otherwise, the question could not be judged.
+    pub fn asked(&self, since: Instant) -> Asking<'_> {
+        Asking { metrics: self, since, outcome: outcome("unclear", "") }
+    }
+
+    pub fn flushed(&self, now: Stamp, succeeded: bool) {
+        match succeeded {
+            true => self.flushed.store(now.millis(), Ordering::Relaxed),
+            false => drop(self.flush_failures.inc()),
+        }
+    }
+}
+
+impl Asking<'_> {
+    /// What is known is too old to judge by.
+    pub fn stale(&mut self) {
+        self.outcome = outcome("stale", "");
+    }
+
+    pub fn judged(&mut self, verdict: &Verdict) {
+        self.outcome = match verdict {
+            Ok(_) => outcome("pass", ""),
+            Err(Denial::NoCredential) => outcome("no_credential", ""),
+            Err(Denial::Unknown) => outcome("unknown", ""),
+            Err(Denial::Ended(refusal)) => outcome("unknown", refusal.rule.as_str()),
+            Err(Denial::Refused(refusal)) => outcome("refused", refusal.rule.as_str()),
+            Err(Denial::TooMany(refusal, _)) => outcome("too_many", refusal.rule.as_str()),
+        };
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.metrics.verdicts.get_or_create(&self.outcome).inc();
+        self.metrics.latency.observe(self.since.elapsed().as_secs_f64());
+    }
+}
+
+fn outcome(verdict: &'static str, rule: &'static str) -> Outcome {
+    [("verdict", verdict), ("rule", rule)]
+}
+
+/// All of it as it stands, in the text format of OpenMetrics 1.0.
+pub fn page(app: &App, now: Stamp) -> Result<String> {
+    let metrics = &app.metrics;
+    let seconds_since = |millis: i64| ConstGauge::new((now.millis() - millis).max(0) as f64 / 1000.0);
+    let count = |number: usize| ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX));
+    let mut all = Registry::with_prefix("hallpass");
+    all.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    let start: Gauge<f64, std::sync::atomic::AtomicU64> = Gauge::default();
+    start.set(metrics.started.millis() as f64 / 1000.0);
+    all.register_with_unit("start_time", "When the program started, since 1970", Unit::Seconds, start);
+    all.register("verdicts", "Answers of /verify by kind, and by the rule that refused", metrics.verdicts.clone());
+    all.register_with_unit("verify_duration", "Time to a verdict", Unit::Seconds, metrics.latency.clone());
+    all.register("index_values", "Values of tokens in memory", count(app.index.len()));
+    all.register("index_accounts", "Accounts in memory", count(app.index.accounts()));
+    all.register("usage_entries", "Counts of calls that are not written yet", count(app.usage.waiting()));
+    let lag = seconds_since(metrics.flushed.load(Ordering::Relaxed));
+    all.register_with_unit("usage_flush_age", "Since counts of calls were last written", Unit::Seconds, lag);
+    all.register(
+        "usage_flush_failures",
+        "Writes of counts that failed and are tried again",
+        metrics.flush_failures.clone(),
+    );
+    let dropped = Counter::<u64>::default();
+    dropped.inc_by(app.usage.dropped());
+    all.register("usage_calls_dropped", "Calls that the bounds of memory left uncounted", dropped);
+    let age = seconds_since(app.heard().map_or(metrics.started.millis(), |heard| heard.timestamp_millis()));
+    all.register_with_unit("feed_age", "Since the database was last heard", Unit::Seconds, age);
+    let mut text = String::new();
+    encode(&mut text, &all).map_err(Error::internal)?;
+    Ok(text)
+}
