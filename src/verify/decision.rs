@@ -7,7 +7,7 @@ use super::request::{Asked, Credential};
 use crate::app::App;
 use crate::catalogue::target;
 use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
-use crate::index::{AccountState, Token, Value};
+use crate::index::{AccountState, Index, Token, Value};
 use crate::refusal::Rule;
 use crate::scope;
 use crate::secret::Digest;
@@ -60,11 +60,17 @@ pub struct Named {
 
 /// Follows `security.md` section 1, steps 3 to 9; who may ask and what was asked is settled before.
 pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
+    judge(&app.index, &app.catalogue(), &app.prefix, now, question)
+}
+
+/// [`decide`] by what it asks, so that it can be asked of any index and any catalogue.
+fn judge(index: &Index, catalogue: &Catalogue, prefix: &str, now: Stamp, question: &Question<'_>) -> Verdict {
     let presented = match &question.credential {
         Credential::None => return Verdict::NoCredential,
         Credential::One(text) => text,
     };
-    let Some(value) = known(app, presented) else {
+    // The checksum is looked at before anything is looked up.
+    let Some(value) = Digest::of_value(presented, prefix).and_then(|digest| index.find(&digest)) else {
         return Verdict::Unknown;
     };
     let account = value.token.account.state();
@@ -77,9 +83,8 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
     if !value.is_alive(now) {
         return Verdict::Unknown;
     }
-    let catalogue = app.catalogue();
     let refuse = |rule, method| Verdict::Refused(Refusal { rule, method, value: value.clone() });
-    let Some(api) = api_of(&catalogue, question) else {
+    let Some(api) = api_of(catalogue, question) else {
         return refuse(Rule::NoApi, None);
     };
     let (found, query) = match methods_of(api, &question.asked) {
@@ -89,23 +94,17 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
     // Where templates fit alike, the right to every one of them is needed.
     for (method, found) in &found {
         if let Err(rule) = may(&value.token, &account, api, method, found, query, question.client) {
-            return refuse(rule, Some(named(&catalogue, api, method)));
+            return refuse(rule, Some(named(catalogue, api, method)));
         }
     }
     let Some((method, _)) = found.first() else {
         return refuse(Rule::NoMethod, None);
     };
-    let method = named(&catalogue, api, method);
+    let method = named(catalogue, api, method);
     if let Err(seconds) = value.token.take_turn() {
         return Verdict::TooMany(Refusal { rule: Rule::Rate, method: Some(method), value }, seconds);
     }
     Verdict::Pass(Pass { value, account, method })
-}
-
-/// The checksum is looked at before anything is looked up.
-fn known(app: &App, presented: &str) -> Option<Arc<Value>> {
-    let digest = Digest::of_value(presented, &app.prefix)?;
-    app.index.find(&digest)
 }
 
 /// By name, else by host, else the only one there is.
@@ -163,3 +162,6 @@ fn named(catalogue: &Catalogue, api: &Api, method: &Method) -> Named {
     let full = format!("{}/{}", api.slug, method.short());
     Named { shown: catalogue.show(&full), full }
 }
+
+#[cfg(test)]
+mod tests;
