@@ -126,9 +126,9 @@ fn target(target: &str, api: &ApiModel) -> Option<(Path, Option<String>)> {
 fn is_printable(segment: &str) -> bool {
     let clear = |c: char| match c {
         c if c.is_ascii() => true,
-        'é' | 'ж' | '😀' => true,
+        'À'..='ÿ' | 'ж' | '😀' => true,
         '\u{301}' => !segment.starts_with(c),
-        '／' | '∕' | '\u{202E}' => false,
+        '\u{80}'..='¿' | '／' | '∕' | '\u{202E}' => false,
         other => panic!("the reference does not know {other:?}"),
     };
     segment.chars().all(clear)
