@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
 use crate::scope::{ScopeSet, Symbols};
@@ -73,7 +75,24 @@ pub struct Token {
 #[derive(Clone)]
 struct Turns {
     rate: NonZeroU32,
-    taken: Arc<DefaultDirectRateLimiter>,
+    taken: Arc<RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>>,
+}
+
+/// What a rate leaves after one request was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// Requests per minute.
+    pub rate: u32,
+    pub requests: u32,
+}
+
+/// A rate that is used up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exhausted {
+    /// Requests per minute.
+    pub rate: u32,
+    /// Seconds until the next request may be made.
+    pub wait: u64,
 }
 
 /// A cell of its own: disabling an account is one write here, not one for each of its tokens.
@@ -97,13 +116,17 @@ impl Account {
 }
 
 impl Token {
-    /// Takes one of the token's requests per minute, or says after how many seconds there will be one.
-    pub fn take_turn(&self) -> Result<(), u64> {
-        let Some(turns) = &self.turns else { return Ok(()) };
-        turns.taken.check().map_err(|later| {
-            let wait = later.wait_time_from(DefaultClock::default().now());
-            wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-        })
+    /// Takes one of the token's requests per minute; `None` where it has no rate.
+    pub fn take_turn(&self) -> Result<Option<Left>, Exhausted> {
+        let Some(turns) = &self.turns else { return Ok(None) };
+        let rate = turns.rate.get();
+        match turns.taken.check() {
+            Ok(state) => Ok(Some(Left { rate, requests: state.remaining_burst_capacity() })),
+            Err(later) => {
+                let wait = later.wait_time_from(DefaultClock::default().now());
+                Err(Exhausted { rate, wait: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) })
+            }
+        }
     }
 }
 
@@ -163,7 +186,10 @@ impl Index {
         let former = before.and_then(|before| before.digests.iter().find_map(|digest| values.get(digest.bytes())));
         let turns = facts.rate_per_minute.and_then(NonZeroU32::new).map(|rate| {
             let kept = former.and_then(|value| value.token.turns.clone()).filter(|turns| turns.rate == rate);
-            kept.unwrap_or_else(|| Turns { rate, taken: Arc::new(RateLimiter::direct(Quota::per_minute(rate))) })
+            kept.unwrap_or_else(|| {
+                let taken = RateLimiter::direct(Quota::per_minute(rate)).with_middleware();
+                Turns { rate, taken: Arc::new(taken) }
+            })
         });
         let ended = before.map(|before| before.digests.clone()).unwrap_or_default();
         let live: Vec<Digest> = match facts.removed {

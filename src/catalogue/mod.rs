@@ -2,6 +2,7 @@
 
 pub mod description;
 pub mod options;
+pub mod own;
 pub mod paths;
 pub mod set;
 pub mod store;
@@ -21,8 +22,10 @@ use target::{Segments, TargetOptions};
 /// Everything imported, as one immutable value that is replaced as a whole.
 #[derive(Default)]
 pub struct Catalogue {
-    /// By slug.
+    /// Those imported, by slug.
     apis: Vec<Arc<Api>>,
+    /// Hallpass's own; `None` only where nothing is known at all.
+    own: Option<Arc<Api>>,
 }
 
 /// One API with all that verification and the pages ask of it.
@@ -138,17 +141,30 @@ impl Api {
 }
 
 impl Catalogue {
-    pub fn new(mut apis: Vec<Arc<Api>>) -> Catalogue {
+    pub fn new(mut apis: Vec<Arc<Api>>, symbols: &Arc<Symbols>) -> Catalogue {
         apis.sort_by(|a, b| a.slug.cmp(&b.slug));
-        Catalogue { apis }
+        Catalogue { apis, own: Some(Arc::new(own::api(symbols))) }
     }
 
+    /// Those imported: what a proxy may ask about.
     pub fn apis(&self) -> &[Arc<Api>] {
         &self.apis
     }
 
+    /// An imported one.
     pub fn api(&self, slug: &str) -> Option<&Arc<Api>> {
         self.apis.iter().find(|api| api.slug == slug)
+    }
+
+    /// Those imported, and Hallpass's own behind them: what scopes may name.
+    pub fn every(&self) -> impl Iterator<Item = &Arc<Api>> {
+        self.apis.iter().chain(&self.own)
+    }
+
+    /// A method of any of them.
+    pub fn method(&self, api: &str, service: &str, name: &str) -> Option<(&Arc<Api>, &Method)> {
+        let api = self.every().find(|known| known.slug == api)?;
+        api.method(service, name).map(|method| (api, method))
     }
 
     /// The one API that answers for a host name (with port, if the request had one).
@@ -201,32 +217,30 @@ impl Catalogue {
     fn knows(&self, scope: &Scope<'_>) -> bool {
         match *scope {
             Scope::Everything => true,
-            Scope::Api(api) => self.api(api).is_some(),
+            Scope::Api(api) => self.every().any(|known| known.slug == api),
             Scope::Service(api, service) => {
-                self.api(api).is_some_and(|api| api.services.iter().any(|s| s.name == service))
+                self.every().any(|known| known.slug == api && known.services.iter().any(|known| known.name == service))
             }
-            Scope::Method(api, service, method) => {
-                self.api(api).is_some_and(|api| api.method(service, method).is_some())
-            }
+            Scope::Method(api, service, method) => self.method(api, service, method).is_some(),
         }
     }
 
     /// How many methods a list of full scopes allows today.
     pub fn count(&self, scopes: &Lines) -> usize {
-        self.apis.iter().map(|api| api.allowed_by(scopes).count()).sum()
+        self.every().map(|api| api.allowed_by(scopes).count()).sum()
     }
 
     /// The methods that a list of scopes allows today, each by its own scope.
     pub fn named(&self, scopes: &Lines) -> Lines {
         let of = |api: &Api| api.allowed_by(scopes).map(|m| format!("{}/{}", api.slug, m.short())).collect::<Vec<_>>();
-        self.apis.iter().flat_map(|api| of(api)).collect()
+        self.every().flat_map(|api| of(api)).collect()
     }
 
     /// The methods that `after` allows today and `before` does not: what a widening adds. Beside an allow list a method that
     /// names no resource passes by its own name alone (`scope::allows`), so that such a name adds it to a wildcard.
     pub fn gained(&self, before: &Lines, after: &Lines, has_allow_list: bool) -> Vec<(&Api, &Method)> {
         let mut gained = Vec::new();
-        for api in &self.apis {
+        for api in self.every() {
             let (had, has) = (api.symbols.set(before), api.symbols.set(after));
             let adds = |m: &&Method| match (had.grants(&m.symbols), has.grants(&m.symbols)) {
                 (None, Some(_)) => true,

@@ -81,7 +81,7 @@ pub fn load(conn: &mut Conn, symbols: &Arc<Symbols>) -> Result<Catalogue> {
             }
         }
     }
-    Ok(Catalogue::new(apis_loaded))
+    Ok(Catalogue::new(apis_loaded, symbols))
 }
 
 /// A description and its options, read and checked, waiting for a yes: what the confirmation keeps.

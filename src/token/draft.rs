@@ -164,7 +164,7 @@ impl TokenDraft {
         for typed in self.scopes.iter().map(|typed| typed.trim()).filter(|typed| !typed.is_empty()) {
             let full = limits.catalogue.resolve(typed)?;
             if let Some(Scope::Method(api, service, name)) = Scope::parse(&full) {
-                let method = limits.catalogue.api(api).and_then(|api| api.method(service, name));
+                let method = limits.catalogue.method(api, service, name).map(|(_, method)| method);
                 if let Some(method) = method.filter(|method| method.least_role > limits.role) {
                     return Err(format!("{} needs the role {}.", method.short(), wording(method.least_role)));
                 }

@@ -2,9 +2,9 @@
 //! add headers of its own to what the proxy says: whatever could be read in two ways is refused.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::catalogue::target;
+use crate::decision::{Asked, Credential};
 
 const FORWARDED_METHOD: &str = "X-Forwarded-Method";
 const FORWARDED_URI: &str = "X-Forwarded-Uri";
@@ -25,46 +25,6 @@ const IDENTITY: &str = "X-Hallpass-";
 const LONGEST_METHOD: usize = 32;
 /// A DNS name of 253 and `:65535`, generously.
 const LONGEST_HOST: usize = 262;
-
-/// Exact bytes, as the client sent them to the proxy.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Asked<'a> {
-    /// A token of RFC 9110 section 5.6.2, never empty.
-    pub http_method: &'a str,
-    /// Raw, not yet split and judged: `catalogue::target` does that.
-    pub target: &'a str,
-    /// `X-Forwarded-Host` in the case in which it came, with its port. It picks an API only where the operator did not
-    /// name one: nginx and Envoy pass on a client's own.
-    pub host: Option<&'a str>,
-}
-
-/// Without the query: a credential may stand in it.
-impl fmt::Debug for Asked<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.target.split('?').next().unwrap_or_default();
-        f.debug_struct("Asked")
-            .field("http_method", &self.http_method)
-            .field("path", &path)
-            .field("host", &self.host)
-            .finish()
-    }
-}
-
-/// Its text was not checked against anything. It may be empty, and is then as unknown as any other wrong one.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credential<'a> {
-    None,
-    One(Cow<'a, str>),
-}
-
-impl fmt::Debug for Credential<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Credential::None => "None",
-            Credential::One(_) => "One(…)",
-        })
-    }
-}
 
 /// Names of headers are ours, never the client's spelling; no sentence repeats a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

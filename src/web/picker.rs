@@ -45,6 +45,8 @@ pub fn ranges(places: impl IntoIterator<Item = usize>) -> String {
 #[derive(Clone, Default)]
 pub struct Picker {
     pub apis: Vec<PickerApi>,
+    /// Whether the APIs are told apart by their titles: Hallpass's own beside a single one needs none.
+    pub several: bool,
     /// `*`, where the token has it.
     pub wildcard: Option<Wildcard>,
     /// The filter as posted by `do=filter`: methods that do not match are on the page but hidden, so that they stay ticked.
@@ -173,10 +175,6 @@ impl Picker {
     /// So many that what is out of sight is not laid out: fast, but the scroll bar only guesses.
     pub fn many(&self) -> bool {
         self.total() > 300
-    }
-
-    pub fn several(&self) -> bool {
-        self.apis.len() > 1
     }
 
     pub fn nothing_shown(&self) -> bool {

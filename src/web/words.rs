@@ -117,7 +117,7 @@ pub fn access(catalogue: &Catalogue, set: Option<&str>) -> String {
 
 /// "15 methods, read and write, no delete".
 pub fn access_summary(catalogue: &Catalogue, scopes: &Lines) -> String {
-    let methods: Vec<&Method> = catalogue.apis().iter().flat_map(|api| api.allowed_by(scopes)).collect();
+    let methods: Vec<&Method> = catalogue.every().flat_map(|api| api.allowed_by(scopes)).collect();
     let has = |kind| methods.iter().any(|m| m.kind == kind);
     let deletes = methods.iter().filter(|m| m.kind == MethodKind::Delete).count();
     let kinds = match (has(MethodKind::Read), has(MethodKind::Write), deletes) {

@@ -85,7 +85,7 @@ impl Ticks {
         let mut scopes: Vec<String> =
             self.methods.iter().chain(&self.wildcards).chain(&self.unknown).cloned().collect();
         for service in &self.services {
-            let known = catalogue.apis().iter().flat_map(|api| api.methods.iter().map(move |m| (api, m)));
+            let known = catalogue.every().flat_map(|api| api.methods.iter().map(move |m| (api, m)));
             let of_service: Vec<_> =
                 known.filter(|(api, m)| format!("{}/{}", api.slug, m.service) == *service).collect();
             if of_service.is_empty() {
@@ -150,9 +150,9 @@ fn offered(role: Role, method: &Method) -> bool {
 
 /// `had` are the scopes of a token that is edited or copied: what of them is no longer to be had is shown struck through.
 pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter, had: &Lines) -> Picker {
-    let total: usize = catalogue.apis().iter().flat_map(|api| &api.methods).filter(|m| offered(role, m)).count();
+    let total: usize = catalogue.every().flat_map(|api| &api.methods).filter(|m| offered(role, m)).count();
     let mut lost = lost(catalogue, role, had);
-    let apis = catalogue.apis().iter().map(|api| PickerApi {
+    let apis = catalogue.every().map(|api| PickerApi {
         title: api.title.clone(),
         wildcard: wildcard(catalogue, ticks, &format!("{}/*", api.slug), &api.title),
         services: api
@@ -195,6 +195,7 @@ pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter,
             .collect(),
     });
     let mut apis: Vec<PickerApi> = apis.collect();
+    let several = catalogue.apis().len() > 1 || !lost.is_empty();
     if !lost.is_empty() {
         let gone = lost.into_iter().map(|(value, methods)| PickerService {
             title: value.clone(),
@@ -208,6 +209,7 @@ pub fn picker(catalogue: &Catalogue, role: Role, ticks: &Ticks, filter: &Filter,
     }
     Picker {
         apis,
+        several,
         wildcard: wildcard(catalogue, ticks, "*", "every API"),
         q: filter.q.clone(),
         only: filter.only,
@@ -237,7 +239,7 @@ fn lost(catalogue: &Catalogue, role: Role, had: &Lines) -> BTreeMap<String, Vec<
             Some(Scope::Api(api)) if catalogue.resolve(text).is_err() => (api, "*", "*"),
             _ => continue,
         };
-        let known = catalogue.api(api).and_then(|api| api.method(service, name));
+        let known = catalogue.method(api, service, name).map(|(_, method)| method);
         let why = match known {
             Some(method) if offered(role, method) => continue,
             Some(_) => "You no longer have this right",
