@@ -69,7 +69,7 @@ fn presented(how: Presented) -> Option<String> {
 }
 
 fn catalogue(world: &World, symbols: &Arc<crate::scope::Symbols>) -> Catalogue {
-    Catalogue::new(world.apis.iter().map(|api| Arc::new(assembly(api).build(symbols).unwrap())).collect())
+    Catalogue::new(world.apis.iter().map(|api| Arc::new(assembly(api).build(symbols).unwrap())).collect(), symbols)
 }
 
 fn assembly(api: &ApiModel) -> Assembly {
@@ -197,13 +197,14 @@ fn judged(index: &Index, catalogue: &Catalogue, ask: &Ask) -> (Verdict, &'static
     };
     let asked = Asked { http_method: &ask.http_method, target: &ask.target, host: ask.host.as_deref() };
     let client = ask.client.as_ref().map(|client| client.parse().unwrap());
-    let verdict =
-        judge(index, catalogue, "hp", now(), &Question { asked, credential, api: ask.api.as_deref(), client });
+    let question = Question { asked, credential, api: ask.api.as_deref(), client };
+    let holder = holder_in(index, "hp", now(), &question.credential);
+    let verdict = take_turn(holder.and_then(|holder| weigh(holder, catalogue, &question)));
     let word = match &verdict {
-        Verdict::Pass(_) => "pass",
-        Verdict::NoCredential => "no_credential",
-        Verdict::Unknown => "unknown",
-        Verdict::Ended(refusal) | Verdict::Refused(refusal) | Verdict::TooMany(refusal, _) => refusal.rule.as_str(),
+        Ok(_) => "pass",
+        Err(Denial::NoCredential) => "no_credential",
+        Err(Denial::Unknown) => "unknown",
+        Err(Denial::Ended(refusal) | Denial::Refused(refusal) | Denial::TooMany(refusal, _)) => refusal.rule.as_str(),
     };
     (verdict, word)
 }
@@ -220,19 +221,20 @@ fn compare(
     let expected = expected(world, ask);
     let token = if ask.presented == Presented::Stranger { "stranger" } else { "token" };
     match (&verdict, &expected) {
-        (Verdict::NoCredential, Expected::NoCredential) | (Verdict::Unknown, Expected::Unknown) => {}
-        (Verdict::Ended(refusal), Expected::Ended) => prop_assert_eq!(refusal.value.token.id.as_str(), "token"),
-        (Verdict::Refused(refusal), Expected::Refused(reasons)) => {
+        (Err(Denial::NoCredential), Expected::NoCredential) | (Err(Denial::Unknown), Expected::Unknown) => {}
+        (Err(Denial::Ended(refusal)), Expected::Ended) => prop_assert_eq!(refusal.value.token.id.as_str(), "token"),
+        (Err(Denial::Refused(refusal)), Expected::Refused(reasons)) => {
             let told = (refusal.rule.as_str(), refusal.method.as_ref().map(|method| method.full.clone()));
             prop_assert!(reasons.contains(&told), "{:?} of {:?}", told, reasons);
             prop_assert_eq!(refusal.value.token.id.as_str(), token);
         }
-        (Verdict::TooMany(refusal, seconds), Expected::Pass(full)) => {
+        (Err(Denial::TooMany(refusal, exhausted)), Expected::Pass(full)) => {
             prop_assert_eq!(world.token.rate, Some(*taken));
             prop_assert_eq!(refusal.method.as_ref().map(|method| &method.full), Some(full));
-            prop_assert!((1..=60).contains(seconds));
+            prop_assert_eq!(Some(exhausted.rate), world.token.rate);
+            prop_assert!((1..=60).contains(&exhausted.wait));
         }
-        (Verdict::Pass(pass), Expected::Pass(full)) => {
+        (Ok(pass), Expected::Pass(full)) => {
             let short = full.split_once('/').unwrap().1;
             let shown = if world.apis.len() == 1 { short } else { full };
             prop_assert_eq!((&*pass.method.full, &*pass.method.shown), (&**full, shown));
@@ -243,6 +245,8 @@ fn compare(
                 prop_assert_eq!(&*pass.account.label, "owner@example.com");
                 prop_assert!(world.token.rate.is_none_or(|rate| *taken < rate), "over its rate");
                 *taken += 1;
+                let left = world.token.rate.map(|rate| Left { rate, requests: rate - *taken });
+                prop_assert_eq!(pass.left, left);
             }
         }
         _ => return Err(TestCaseError::fail(format!("{word}, but {expected:?} was expected"))),
