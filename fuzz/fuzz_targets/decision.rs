@@ -73,7 +73,8 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
         app.write_now(|tx| store::import(tx, &Actor::operator(), &draft)).unwrap();
     }
     let draft = PersonDraft { name: "A".into(), email: "a@example.com".into(), role: Role::Owner };
-    let owner = app.write_now(|tx| account::add_person(tx, &Actor::operator(), draft.with(String::new(), None))).unwrap();
+    let owner =
+        app.write_now(|tx| account::add_person(tx, &Actor::operator(), draft.with(String::new(), None))).unwrap();
     let value = |name: &str, scopes: &[&str], allow: Vec<String>| {
         let new = NewToken {
             name: name.into(),
@@ -181,18 +182,26 @@ fuzz_target!(|data: &[u8]| {
     let options = TargetOptions { trailing_dot: slug != "plain", utf8_paths: slug != "plain" };
     let mut target = b"/v1".to_vec();
     // What does not begin like the API's own is mostly no method: the rest of the path is what is tried.
-    if how >= 225 { target.clear() }
+    if how >= 225 {
+        target.clear()
+    }
     target.extend_from_slice(rest);
-    let clear = split(&target).ok().and_then(|(path, query)| segments(path, options).ok().map(|read| (path, query, read)));
+    let clear =
+        split(&target).ok().and_then(|(path, query)| segments(path, options).ok().map(|read| (path, query, read)));
     if let Some((path, _, read)) = &clear {
         let mut plain = plainly(path);
         let slash = plain.last().is_some_and(String::is_empty);
         assert_eq!(slash, read.has_trailing_slash(), "{path:?}");
-        if slash { plain.pop(); }
+        if slash {
+            plain.pop();
+        }
         assert_eq!(read.iter().collect::<Vec<_>>(), plain, "{path:?}");
         for segment in &plain {
             assert!(!segment.is_empty() && segment.bytes().any(|byte| byte != b'.'), "{path:?}");
-            assert!(!segment.contains(['\\', '%', ';', '?', '#']) && !segment.chars().any(|c| c.is_control() || c.is_whitespace()));
+            assert!(
+                !segment.contains(['\\', '%', ';', '?', '#'])
+                    && !segment.chars().any(|c| c.is_control() || c.is_whitespace())
+            );
         }
     }
     let Ok(target) = std::str::from_utf8(&target) else { return };

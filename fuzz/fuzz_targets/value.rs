@@ -23,7 +23,10 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 fn is_value(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if bytes.len() != PREFIX.len() + 1 + BODY || !text.starts_with("hp_") || !bytes[3..].iter().all(u8::is_ascii_alphanumeric) {
+    if bytes.len() != PREFIX.len() + 1 + BODY
+        || !text.starts_with("hp_")
+        || !bytes[3..].iter().all(u8::is_ascii_alphanumeric)
+    {
         return false;
     }
     let (before, check) = bytes.split_at(bytes.len() - 6);
@@ -65,7 +68,9 @@ fuzz_target!(|data: &[u8]| {
 
     let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let (before, after) = text.split_at(places[nth % places.len()]);
-    for whole in [text.to_string(), format!("{before}{value}{after}"), format!("{value}{text}"), format!("{text}{value}")] {
+    for whole in
+        [text.to_string(), format!("{before}{value}{after}"), format!("{value}{text}"), format!("{text}{value}")]
+    {
         assert_eq!(value_in(&whole, PREFIX).is_some(), holds_value(&whole), "{whole:?}");
         let shown = searchable(&whole, PREFIX);
         assert!(!holds_value(&shown), "{shown:?} of {whole:?}");

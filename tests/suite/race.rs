@@ -144,7 +144,7 @@ impl<'a> Life<'a> {
     fn logged(&self) -> usize {
         let of_token =
             events::table.filter(events::subject_id.eq(self.token.id.as_str()).and(events::action.ne("token.widen")));
-        let count: i64 = patiently(|| self.app.db.read(|conn| Ok(of_token.clone().count().get_result(conn)?))).unwrap();
+        let count: i64 = patiently(|| self.app.db.read(|conn| Ok(of_token.count().get_result(conn)?))).unwrap();
         usize::try_from(count).unwrap()
     }
 }
