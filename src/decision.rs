@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::catalogue::own::OwnMethod;
 use crate::catalogue::target;
 use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
-use crate::index::{AccountState, Exhausted, Left, Token, Value};
+use crate::index::{AccountState, Exhausted, Index, Left, Token, Value};
 use crate::refusal::Rule;
 use crate::scope::{self, OWN_API};
 use crate::secret::Digest;
@@ -116,15 +116,7 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
 
 /// The same without using up one of the token's requests per minute: what introspection tells of a request.
 pub fn consider(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
-    let holder = holder(app, now, &question.credential)?;
-    let catalogue = app.catalogue();
-    let Some(api) = api_of(&catalogue, question) else {
-        return refuse(holder, Rule::NoApi, None);
-    };
-    match methods_of(api, &question.asked) {
-        Ok((found, query)) => judge(holder, &catalogue, api, &found, query, question.client),
-        Err(rule) => refuse(holder, rule, None),
-    }
+    weigh(holder(app, now, &question.credential)?, &app.catalogue(), question)
 }
 
 /// The same for a method of Hallpass's own API, which is asked for by name.
@@ -140,8 +132,14 @@ pub fn decide_own<M: OwnMethod>(app: &App, now: Stamp, credential: &Credential<'
 
 /// Whose value it is, if it may be used for anything at all now; else the verdict.
 pub fn holder(app: &App, now: Stamp, credential: &Credential<'_>) -> Result<Holder, Denial> {
+    holder_in(&app.index, &app.prefix, now, credential)
+}
+
+fn holder_in(index: &Index, prefix: &str, now: Stamp, credential: &Credential<'_>) -> Result<Holder, Denial> {
     let Credential::One(presented) = credential else { return Err(Denial::NoCredential) };
-    let value = known(app, presented).ok_or(Denial::Unknown)?;
+    // The checksum is looked at before anything is looked up.
+    let digest = Digest::of_value(presented, prefix).ok_or(Denial::Unknown)?;
+    let value = index.find(&digest).ok_or(Denial::Unknown)?;
     let account = value.token.account.state();
     if !account.enabled {
         return Err(Denial::Unknown);
@@ -152,6 +150,16 @@ pub fn holder(app: &App, now: Stamp, credential: &Credential<'_>) -> Result<Hold
     match value.is_alive(now) {
         true => Ok(Holder { value, account }),
         false => Err(Denial::Unknown),
+    }
+}
+
+fn weigh(holder: Holder, catalogue: &Catalogue, question: &Question<'_>) -> Verdict {
+    let Some(api) = api_of(catalogue, question) else {
+        return refuse(holder, Rule::NoApi, None);
+    };
+    match methods_of(api, &question.asked) {
+        Ok((found, query)) => judge(holder, catalogue, api, &found, query, question.client),
+        Err(rule) => refuse(holder, rule, None),
     }
 }
 
@@ -190,12 +198,6 @@ fn take_turn(verdict: Verdict) -> Verdict {
             Err(Denial::TooMany(refusal, exhausted))
         }
     }
-}
-
-/// The checksum is looked at before anything is looked up.
-fn known(app: &App, presented: &str) -> Option<Arc<Value>> {
-    let digest = Digest::of_value(presented, &app.prefix)?;
-    app.index.find(&digest)
 }
 
 /// By name, else by host, else the only one there is.
@@ -253,3 +255,6 @@ fn named(catalogue: &Catalogue, api: &Api, method: &Method) -> Named {
     let full = format!("{}/{}", api.slug, method.short());
     Named { shown: catalogue.show(&full), full }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,8 @@ pub fn searchable(text: &str, prefix: &str) -> String {
         let (before, value) = rest.split_at(at);
         out.push_str(before);
         let run = begin.len() + value.bytes().skip(begin.len()).take_while(u8::is_ascii_alphanumeric).count();
+        // `hp_hp_…`: the second may be the value.
+        let run = value.match_indices(&begin).nth(1).map_or(run, |(next, _)| run.min(next));
         let (value, behind) = value.split_at(run);
         out.extend(value.chars().take(START));
         rest = behind;
@@ -167,7 +169,8 @@ impl Digest {
 
     pub fn from_hex(hex: &str) -> Option<Digest> {
         let mut bytes = [0; 32];
-        if hex.len() != 64 || !hex.is_ascii() {
+        // `from_str_radix` takes a sign, too.
+        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         for (nth, byte) in bytes.iter_mut().enumerate() {
@@ -287,6 +290,7 @@ mod tests {
             format!("HALLPASS_TOKEN={text}"),
             format!("\"{text}\","),
             format!("hp_hp_ ü{text}ü"),
+            format!("hp_{text}a"),
         ] {
             assert!(value_in(&pasted, "hp").is_some(), "{pasted}");
             assert!(!searchable(&pasted, "hp").contains(&text[..9]), "{pasted}");
@@ -310,6 +314,8 @@ mod tests {
     fn a_digest_survives_its_text_form() {
         let digest = Digest::of("anything");
         assert_eq!(Digest::from_hex(&digest.hex()), Some(digest));
-        assert_eq!(Digest::from_hex("zz"), None);
+        for wrong in ["zz", &"+f".repeat(32), &digest.hex()[..62], &format!("{}00", digest.hex()), &"ü".repeat(32)] {
+            assert_eq!(Digest::from_hex(wrong), None, "{wrong}");
+        }
     }
 }

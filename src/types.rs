@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use diesel::backend::Backend;
@@ -9,6 +10,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{Text, Timestamp};
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, to the millisecond: what both databases keep without loss.
@@ -285,13 +287,42 @@ words! {
     }
 }
 
-/// `10.0.0.0/8`, `2001:db8::/32`, or one address.
-pub fn parse_net(text: &str) -> Option<ipnet::IpNet> {
-    text.parse::<ipnet::IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from))
+/// `10.0.0.0/8`, `2001:db8::/32`, or one address. What is IPv4 written as IPv6 (`::ffff:10.0.0.0/104`) is that IPv4 network,
+/// as clients' addresses are: it would else hold none of them.
+pub fn parse_net(text: &str) -> Option<IpNet> {
+    let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (IpAddr::V4(address), Some(length)) if net.addr().is_ipv6() => IpNet::new(address.into(), length).ok(),
+        _ => Some(net),
+    }
 }
 
 /// Control characters, and those that turn or hide the text around them: no name may hold one.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv4_addresses_is_the_same_in_either_notation() {
+        for (typed, meant) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.0.0.7", "10.0.0.7/32"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+            ("10.0.0.7", "10.0.0.7/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("2001:db8::/96", "2001:db8::/96"),
+            ("2001:db8::7", "2001:db8::7/128"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(parse_net(typed).map(|net| net.to_string()).as_deref(), Some(meant), "{typed}");
+        }
+        for wrong in ["", "10.0.0.0/33", "10.0.0", "::ffff:10.0.0.0/129", "example.org"] {
+            assert_eq!(parse_net(wrong), None, "{wrong}");
+        }
+    }
 }

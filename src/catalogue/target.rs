@@ -271,11 +271,13 @@ fn is_clear(segment: &str) -> bool {
 
 /// Blocks around every character whose NFKC form or simple case folding has ASCII in it, and what the code pages of
 /// Windows turn into `\`, `/` and `:`. A little wider than need be: a refused sign is a nuisance, a slash is not.
-const FOLDS_TO_ASCII: [(char, char); 39] = [
-    ('\u{A0}', '\u{BA}'),
+const FOLDS_TO_ASCII: [(char, char); 41] = [
+    ('\u{A0}', '\u{BE}'),
     ('\u{130}', '\u{133}'),
+    ('\u{13F}', '\u{140}'),
+    ('\u{149}', '\u{149}'),
     ('\u{17F}', '\u{17F}'),
-    ('\u{1C7}', '\u{1CC}'),
+    ('\u{1C4}', '\u{1CC}'),
     ('\u{1F1}', '\u{1F3}'),
     ('\u{2B0}', '\u{2B8}'),
     ('\u{2D8}', '\u{2E3}'),
@@ -283,8 +285,9 @@ const FOLDS_TO_ASCII: [(char, char); 39] = [
     ('\u{1D2C}', '\u{1D65}'),
     ('\u{1D9C}', '\u{1DA0}'),
     ('\u{1DBB}', '\u{1DBB}'),
+    ('\u{1E9A}', '\u{1E9A}'),
     ('\u{1FBD}', '\u{20A9}'),
-    ('\u{2100}', '\u{217F}'),
+    ('\u{2100}', '\u{2189}'),
     ('\u{2215}', '\u{2216}'),
     ('\u{2236}', '\u{2236}'),
     ('\u{2460}', '\u{24EA}'),
@@ -293,10 +296,9 @@ const FOLDS_TO_ASCII: [(char, char); 39] = [
     ('\u{2C7C}', '\u{2C7D}'),
     ('\u{3000}', '\u{3000}'),
     ('\u{309B}', '\u{309C}'),
-    ('\u{3250}', '\u{325F}'),
+    ('\u{3200}', '\u{325F}'),
     ('\u{32B1}', '\u{32CF}'),
-    ('\u{3371}', '\u{33DD}'),
-    ('\u{33FF}', '\u{33FF}'),
+    ('\u{3358}', '\u{33FF}'),
     ('\u{A7F2}', '\u{A7F4}'),
     ('\u{FB00}', '\u{FB06}'),
     ('\u{FB29}', '\u{FB29}'),

@@ -285,6 +285,21 @@ fn the_table_of_what_folds_is_in_order() {
     assert!(FOLDS_TO_ASCII.windows(2).all(|pair| pair[0].1 < pair[1].0));
 }
 
+/// By the Unicode of the normaliser, which may be newer than that of the table.
+#[test]
+fn nothing_that_the_option_lets_through_has_ascii_in_it_once_a_program_normalises() {
+    let normaliser = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc();
+    let let_through = ('\u{80}'..=char::MAX).filter(|c| is_clear(&c.to_string()));
+    let turned = let_through.filter(|c| {
+        let lower: String = c.to_lowercase().collect();
+        let looks = [c.to_string(), lower];
+        looks
+            .iter()
+            .any(|text| normaliser.normalize(text).chars().any(|c| c.is_ascii() || "\u{2044}\u{2215}".contains(c)))
+    });
+    assert_eq!(turned.map(|c| format!("{:x} {c}", u32::from(c))).collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn a_query_value_is_decoded_once() {
     let value = |query, name| query_value(query, name).map(|value| value.map(Cow::into_owned));
