@@ -1,7 +1,7 @@
 //! Who asks, and what each role may do: one table (product contract, section 3).
 
 use crate::error::{Error, Result};
-use crate::types::{AccountId, Role, SessionId};
+use crate::types::{AccountId, Role, SessionId, TokenId};
 
 /// The asker of one change or one look: every verb of the core takes it first.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Actor {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Via {
     Session(SessionId),
+    /// A program with a value of that token.
+    Token(TokenId),
     CommandLine,
     Setup,
     /// Nobody yet: a password that was tried.
@@ -95,6 +97,7 @@ impl Via {
     pub fn as_text(&self) -> String {
         match self {
             Via::Session(id) => format!("session {id}"),
+            Via::Token(id) => format!("token {id}"),
             Via::CommandLine => "command line".into(),
             Via::Setup => "setup".into(),
             Via::SignIn => "sign-in".into(),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -38,7 +38,23 @@ impl Clock {
 
     #[allow(clippy::disallowed_methods, reason = "the one clock of the program")]
     pub fn of_the_machine() -> Clock {
-        Clock::new(Utc::now)
+        let start = Instant::now();
+        Clock::that_never_goes_back(Utc::now, move || start.elapsed())
+    }
+
+    /// Follows the wall clock forward, and goes on at the steady one's pace when the wall clock is set back: what has expired
+    /// stays expired, and what was heard of long ago does not become news.
+    pub fn that_never_goes_back(
+        wall: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+        steady: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Clock {
+        let furthest = AtomicI64::new(i64::MIN);
+        Clock::new(move || {
+            let steady = i64::try_from(steady().as_millis()).unwrap_or(i64::MAX);
+            let ahead = wall().timestamp_millis().saturating_sub(steady);
+            let ahead = furthest.fetch_max(ahead, Ordering::AcqRel).max(ahead);
+            DateTime::from_timestamp_millis(ahead.saturating_add(steady)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        })
     }
 }
 
@@ -231,5 +247,32 @@ impl App {
             diesel::insert_into(settings::table).values(row).execute(tx.conn)?;
             Ok(Secret::new(made.to_string()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_stops_no_time_and_revives_nothing() {
+        let wall = Arc::new(AtomicI64::new(1_000_000));
+        let steady = Arc::new(AtomicI64::new(0));
+        let (of_wall, of_steady) = (wall.clone(), steady.clone());
+        let clock = Clock::that_never_goes_back(
+            move || DateTime::from_timestamp_millis(of_wall.load(Ordering::SeqCst)).unwrap(),
+            move || Duration::from_millis(of_steady.load(Ordering::SeqCst) as u64),
+        );
+        let at = |wall_at: i64, steady_at: i64| {
+            wall.store(wall_at, Ordering::SeqCst);
+            steady.store(steady_at, Ordering::SeqCst);
+            (clock.0)().timestamp_millis()
+        };
+        assert_eq!(at(1_000_000, 0), 1_000_000);
+        assert_eq!(at(1_000_500, 500), 1_000_500);
+        assert_eq!(at(400_000, 700), 1_000_700, "back by ten minutes");
+        assert_eq!(at(410_000, 10_700), 1_010_700, "and on");
+        assert_eq!(at(2_000_000, 10_800), 2_000_000, "forward is followed");
+        assert_eq!(at(1_011_000, 11_000), 2_000_200);
     }
 }

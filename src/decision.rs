@@ -128,12 +128,7 @@ pub fn consider(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
 }
 
 /// The same for a method of Hallpass's own API, which is asked for by name.
-pub fn decide_own<M: OwnMethod>(
-    app: &App,
-    now: Stamp,
-    credential: &Credential<'_>,
-    client: Option<IpAddr>,
-) -> Verdict {
+pub fn decide_own<M: OwnMethod>(app: &App, now: Stamp, credential: &Credential<'_>, client: Option<IpAddr>) -> Verdict {
     let holder = holder(app, now, credential)?;
     let catalogue = app.catalogue();
     let Some((api, method)) = catalogue.method(OWN_API, M::SERVICE, M::NAME) else {

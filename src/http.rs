@@ -114,6 +114,38 @@ pub fn peer(request: &HttpRequest) -> Option<IpAddr> {
     request.peer_addr().map(|peer| peer.ip())
 }
 
+/// Whether a path is one of a route's pattern. Segments in braces are parameters.
+pub fn fits(pattern: &str, path: &str) -> bool {
+    let (mut of, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (of.next(), given.next()) {
+            (None, None) => return true,
+            (Some(of), Some(given)) if of == given || stands_for(of, given) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a segment of a pattern is a parameter that such text may be. Ids are told from the words beside them.
+fn stands_for(of: &str, given: &str) -> bool {
+    let is_id = || given.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    of.starts_with('{') && !given.is_empty() && (!of.starts_with("{id:") || is_id())
+}
+
+/// A handler whose first argument is `G`: what a route's row says of who may come, its handler has to take.
+pub trait TakesFirst<G, Args> {}
+
+macro_rules! takes_first {
+    ($($other:ident)*) => {
+        impl<G, F, Fut, $($other),*> TakesFirst<G, (G, $($other,)*)> for F where F: Fn(G, $($other),*) -> Fut {}
+    };
+}
+takes_first!();
+takes_first!(A);
+takes_first!(A B);
+takes_first!(A B C);
+takes_first!(A B C D);
+
 /// Where a person's request came from, for sessions and the audit log.
 pub fn origin(request: &HttpRequest, config: &Config) -> Origin {
     let address = client(request.headers(), peer(request), config).or_else(|| peer(request));

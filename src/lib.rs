@@ -2,8 +2,8 @@
 //!
 //! From the ground up: `error types policy password when guess secret scope` know nothing of each other's nouns; `db schema config
 //! telemetry` hold the machine; `actor tx audit confirm` are what every change is made of; `catalogue refusal index app decision` are what verification
-//! asks; `account session token usage activity jobs` hold the rules of their nouns; `web verify cli` translate for people,
-//! proxies and operators, and `server` puts them behind one door. Imports point downwards only.
+//! asks; `account session token usage activity jobs` hold the rules of their nouns; `web verify api cli` translate for people,
+//! proxies, programs and operators, and `server` puts them behind one door. Imports point downwards only.
 
 pub mod error;
 pub mod types;
@@ -36,6 +36,7 @@ pub mod session;
 pub mod token;
 pub mod usage;
 
+pub mod api;
 pub mod http;
 pub mod verify;
 pub mod web;

@@ -22,7 +22,7 @@ use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
 use crate::web::session::{SetupCode, sign_in_again, signed_in};
 use crate::web::{assets, form, session_store};
-use crate::{account, verify};
+use crate::{account, api, verify};
 
 /// What the program answers with on every address, assets and errors included (ASVS 3.4).
 const HEADERS: [(&str, &str); 6] = [
@@ -67,6 +67,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
             .app_data(tokens.clone())
             .wrap(from_fn(surround))
             .configure(verify::routes)
+            .configure(api::routes)
             .route("/healthz", web::get().to(healthz))
             .route("/readyz", web::get().to(readyz))
             .route("/assets/{hash}/{name:.*}", web::get().to(assets::serve))

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use crate::account::Account;
-use crate::actor::{Actor, Deed};
+use crate::actor::{Actor, Deed, Origin, Via};
 use crate::audit::{self, Subject};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, OrTaken, Result};
@@ -168,10 +168,14 @@ fn fold(name: &str, description: &str) -> String {
 /// A token that the actor may see: their own, or any for administrators. All others are missing, not forbidden.
 pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
     let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
-    match actor.is(&token.owner_id) || actor.may(Deed::Administer) {
+    match sees(actor, &token) {
         true => Ok(token),
         false => Err(Error::Missing),
     }
+}
+
+fn sees(actor: &Actor, token: &Token) -> bool {
+    actor.is(&token.owner_id) || actor.may(Deed::Administer)
 }
 
 /// A token that the actor may change: visible, and not removed. Its role is told last, as it tells that the token is there.
@@ -192,6 +196,23 @@ pub fn must_reach(conn: &mut Conn, actor: &Actor, owner: &AccountId) -> Result<(
     Err(Error::Forbidden("This token belongs to an account whose role is above yours.".into()))
 }
 
+/// The account that a token speaks for, as the actor of what its value does in Hallpass itself. The index has let it in; here
+/// it is looked at again, in the transaction of what it does.
+pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Result<Actor> {
+    let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
+    let account = crate::account::by_id(conn, &token.owner_id)?;
+    match status(&token, None, !account.enabled, now, TimeDelta::zero()) {
+        Status::Removed | Status::Expired | Status::Disabled | Status::Frozen => Err(Error::SignedOut),
+        Status::Grace | Status::Expiring | Status::Active => Ok(Actor {
+            account: Some(account.id),
+            name: account.name,
+            role: account.role,
+            via: Via::Token(id.clone()),
+            origin,
+        }),
+    }
+}
+
 /// All of them, each [`changeable`], in the order of their ids; or an error.
 pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Token>> {
     if ids.len() > MOST_AT_ONCE {
@@ -205,8 +226,8 @@ pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Tok
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
         selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
     }
-    let seen = |token: &Token| actor.is(&token.owner_id) || actor.may(Deed::Administer);
-    if selected.len() != wanted.len() || selected.iter().any(|token| !seen(token) || token.removed_at.is_some()) {
+    let gone = |token: &Token| !sees(actor, token) || token.removed_at.is_some();
+    if selected.len() != wanted.len() || selected.iter().any(gone) {
         return Err(Error::Missing);
     }
     actor.must(Deed::GenerateOwnTokens)?;
@@ -262,7 +283,7 @@ pub fn values_of(conn: &mut Conn, id: &TokenId) -> Result<Vec<Generation>> {
     Ok(values.select(Generation::as_select()).load(conn)?)
 }
 
-/// The token and generation that a pasted value belongs to, among the actor's own; a removed token's too.
+/// The token and generation that a value belongs to, if the actor may see it; a removed token's too.
 pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option<(Token, Generation)>> {
     let found: Option<(Token, Generation)> = generations::table
         .inner_join(tokens::table)
@@ -270,7 +291,13 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
         .select((Token::as_select(), Generation::as_select()))
         .first(conn)
         .optional()?;
-    Ok(found.filter(|(token, _)| actor.is(&token.owner_id)))
+    Ok(found.filter(|(token, _)| sees(actor, token)))
+}
+
+/// Whether any token has or had that value.
+pub fn is_value(conn: &mut Conn, digest: Digest) -> Result<bool> {
+    let count: i64 = generations::table.filter(generations::digest.eq(digest.hex())).count().get_result(conn)?;
+    Ok(count > 0)
 }
 
 /// The values that verification knows, by token.

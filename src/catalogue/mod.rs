@@ -218,9 +218,9 @@ impl Catalogue {
         match *scope {
             Scope::Everything => true,
             Scope::Api(api) => self.every().any(|known| known.slug == api),
-            Scope::Service(api, service) => self
-                .every()
-                .any(|known| known.slug == api && known.services.iter().any(|known| known.name == service)),
+            Scope::Service(api, service) => {
+                self.every().any(|known| known.slug == api && known.services.iter().any(|known| known.name == service))
+            }
             Scope::Method(api, service, method) => self.method(api, service, method).is_some(),
         }
     }

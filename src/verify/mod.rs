@@ -39,7 +39,7 @@ async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: Ht
 }
 
 /// Names are in lower case; a header that came twice is there twice.
-fn headers(request: &HttpRequest) -> Vec<(&str, &[u8])> {
+pub fn headers(request: &HttpRequest) -> Vec<(&str, &[u8])> {
     request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 

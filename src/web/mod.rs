@@ -28,6 +28,7 @@ pub mod words;
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, guard, web};
 
 use crate::error::Result;
+use crate::http::{TakesFirst, fits};
 use session::{Administrator, SignedIn, Visitor};
 
 /// Who a route lets in: the extractor that its handler takes first.
@@ -67,23 +68,6 @@ pub fn row(method: &str, path: &str) -> Option<&'static Row> {
     ROUTES.iter().find(|row| row.method == method && fits(row.path, path))
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
-    let (mut of, mut given) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (of.next(), given.next()) {
-            (None, None) => return true,
-            (Some(of), Some(given)) if of == given || stands_for(of, given) => {}
-            _ => return false,
-        }
-    }
-}
-
-/// Whether a segment of a pattern is a parameter that such text may be. Ids are told from the words beside them.
-fn stands_for(of: &str, given: &str) -> bool {
-    let is_id = || given.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    of.starts_with('{') && !given.is_empty() && (!of.starts_with("{id:") || is_id())
-}
-
 /// A route whose handler has the guard of its row as first argument; another handler does not compile.
 fn guarded<G, F, Args>(handler: F) -> Route
 where
@@ -105,15 +89,11 @@ where
     web::post().to(handler)
 }
 
-/// A handler whose first argument is `G`.
-pub trait TakesFirst<G, Args> {}
-
 /// A handler whose second argument is a form that bears its token.
 pub trait TakesForm<Args> {}
 
 macro_rules! takes {
     ($($other:ident)*) => {
-        impl<G, F, Fut, $($other),*> TakesFirst<G, (G, $($other,)*)> for F where F: Fn(G, $($other),*) -> Fut {}
         impl<G, P: form::Checked, F, Fut, $($other),*> TakesForm<(G, P, $($other,)*)> for F
         where
             F: Fn(G, P, $($other),*) -> Fut

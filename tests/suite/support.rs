@@ -162,6 +162,16 @@ impl Site {
         Answer::of(request.call().unwrap())
     }
 
+    /// What a program posts, with the value of its token (`""` for none).
+    pub fn post(&self, path: &str, value: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut request = agent().post(self.url(path)).header("content-type", "application/x-www-form-urlencoded");
+        if !value.is_empty() {
+            request = request.header("authorization", format!("Bearer {value}"));
+        }
+        Answer::of(request.send(body.as_str()).unwrap())
+    }
+
     /// Every row of a table as text.
     pub fn rows(&self, table: &str) -> Vec<String> {
         let columns = match self.app.db.is_shared() {

@@ -53,7 +53,8 @@ async fn found_by_value(me: &SignedIn, app: &Arc<App>, digest: Digest, view: &mu
     let found = app.read(move |conn| token::by_value(conn, &actor, digest)).await?;
     let reading = Reading::of(&me.account, app.now());
     *view = View::read("", &app.prefix);
-    let Some((token, value)) = found else {
+    // The list is of one's own, an administrator's too.
+    let Some((token, value)) = found.filter(|(token, _)| me.actor.is(&token.owner_id)) else {
         return Ok("No token of yours has or had the value that you pasted.".into());
     };
     if let Some(at) = token.removed_at {
