@@ -48,9 +48,9 @@ fn main() {
     if number(ROUNDS) == 0 {
         return;
     }
-    let bare = Process::bare(port + 1);
+    let _bare = Process::bare(port + 1);
     let few = place.is_none().then(|| Stock::make(&folder, FEW, sets == "shared", None));
-    let small = few.as_ref().map(|few| hallpass(few, port + 2).0);
+    let _small = few.as_ref().map(|few| hallpass(few, port + 2).0);
     let front = nginx(&folder, port + 3, port + 1, port);
 
     let mut rows = vec![

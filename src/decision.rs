@@ -98,9 +98,9 @@ pub struct Refusal {
 /// A method, as its scope.
 pub struct Named {
     /// `API/SERVICE:METHOD`
-    pub full: String,
+    pub full: Arc<str>,
     /// As people and proxies read it: `SERVICE:METHOD` while there is one API.
-    pub shown: String,
+    pub shown: Arc<str>,
 }
 
 /// A living value and the state of its account.
@@ -250,6 +250,7 @@ fn may(
 }
 
 fn named(catalogue: &Catalogue, api: &Api, method: &Method) -> Named {
-    let full = format!("{}/{}", api.slug, method.short());
-    Named { shown: catalogue.show(&full), full }
+    let is_only = catalogue.only_api().is_some_and(|only| only.slug == api.slug);
+    let names = &method.names;
+    Named { full: names.full.clone(), shown: if is_only { names.short.clone() } else { names.full.clone() } }
 }

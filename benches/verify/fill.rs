@@ -81,7 +81,9 @@ impl Stock {
             prefix: "hp".into(),
             hasher: Hasher::new(NonZeroUsize::MIN, cheap, || [7; 16]).unwrap(),
             random: Random::new(move |bytes| {
-                bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random.roll().to_le_bytes()[..chunk.len()]));
+                bytes
+                    .chunks_mut(8)
+                    .for_each(|chunk| chunk.copy_from_slice(&random.roll().to_le_bytes()[..chunk.len()]));
                 Ok(())
             }),
             clock: Clock::of_the_machine(),
@@ -90,23 +92,48 @@ impl Stock {
         let draft = PersonDraft { name: "Maria Keller".into(), email: "maria@example.com".into(), role: Role::Owner };
         let phc = app.hasher.hash_blocking(&Password::new("seven green bicycles ride".into())).unwrap();
         app.write_now(|tx| set_up(tx, &operator, draft.with(phc, None))).unwrap();
-        let paths: Vec<String> = (0..METHODS).map(|n| format!(r#""{}/{{id}}": {{"get": {{"operationId": "{}", "tags": ["{}"], "responses": {{}}}}}}"#, path(n), method(n), service(n))).collect();
-        let text = format!(r#"{{"openapi":"3.1.0","info":{{"title":"Bench","version":"1"}},"paths":{{{}}}}}"#, paths.join(","));
+        let paths: Vec<String> = (0..METHODS)
+            .map(|n| {
+                format!(
+                    r#""{}/{{id}}": {{"get": {{"operationId": "{}", "tags": ["{}"], "responses": {{}}}}}}"#,
+                    path(n),
+                    method(n),
+                    service(n)
+                )
+            })
+            .collect();
+        let text = format!(
+            r#"{{"openapi":"3.1.0","info":{{"title":"Bench","version":"1"}},"paths":{{{}}}}}"#,
+            paths.join(",")
+        );
         let read = store::draft(&app.catalogue(), "bench", text.as_bytes(), ApiOptions::default()).unwrap();
         app.write_now(|tx| store::import(tx, &operator, &read)).unwrap();
 
         let mut lines = String::new();
-        let owners = app.write_now(|tx| {
-            let version = tx.version()?;
-            let maria = accounts::table.select(hallpass::account::Account::as_select()).first(tx.conn)?;
-            let ids: Vec<AccountId> = (0..count.div_ceil(OF_AN_ACCOUNT)).map(|_| tx.id()).collect::<hallpass::error::Result<_>>()?;
-            let rows: Vec<_> = ids.iter().enumerate().map(|(n, id)| {
-                let email = Some(format!("person-{n}@example.com"));
-                hallpass::account::Account { id: id.clone(), email_key: email.clone(), email, version, ..Clone::clone(&maria) }
-            }).collect();
-            insert!(tx.conn, accounts::table, rows);
-            Ok(ids)
-        }).unwrap();
+        let owners = app
+            .write_now(|tx| {
+                let version = tx.version()?;
+                let maria = accounts::table.select(hallpass::account::Account::as_select()).first(tx.conn)?;
+                let ids: Vec<AccountId> =
+                    (0..count.div_ceil(OF_AN_ACCOUNT)).map(|_| tx.id()).collect::<hallpass::error::Result<_>>()?;
+                let rows: Vec<_> = ids
+                    .iter()
+                    .enumerate()
+                    .map(|(n, id)| {
+                        let email = Some(format!("person-{n}@example.com"));
+                        hallpass::account::Account {
+                            id: id.clone(),
+                            email_key: email.clone(),
+                            email,
+                            version,
+                            ..Clone::clone(&maria)
+                        }
+                    })
+                    .collect();
+                insert!(tx.conn, accounts::table, rows);
+                Ok(ids)
+            })
+            .unwrap();
         let every = (count / SENT).max(1);
         for first in (0..count).step_by(20_000) {
             app.write_now(|tx| {
@@ -126,7 +153,8 @@ impl Stock {
                 insert!(tx.conn, tokens::table, rows);
                 insert!(tx.conn, generations::table, values);
                 Ok(())
-            }).unwrap();
+            })
+            .unwrap();
         }
         app.write_now(|tx| {
             match tx.conn {
@@ -134,7 +162,8 @@ impl Stock {
                 Conn::Sqlite(_) => {}
             }
             Ok(sequence::table.count().get_result::<i64>(tx.conn)?)
-        }).unwrap();
+        })
+        .unwrap();
         lines
     }
 }

@@ -129,10 +129,13 @@ pub fn nginx(folder: &Path, front: usize, bare: usize, hallpass: usize) -> Optio
         )
     };
     let servers = server("bare", front, bare) + &server("hallpass", front + 1, hallpass);
-    let around = "daemon off; worker_processes 1; pid nginx.pid; error_log error.log; events { worker_connections 1024; }";
+    let around =
+        "daemon off; worker_processes 1; pid nginx.pid; error_log error.log; events { worker_connections 1024; }";
     let whole = format!("{around}\nhttp {{ access_log off;\n{folders}{servers}}}\n");
     std::fs::write(folder.join("nginx.conf"), whole).unwrap();
-    let start = |program: &str| Command::new(program).arg("-p").arg(&folder).args(["-c", "nginx.conf", "-e", "error.log"]).spawn();
+    let start = |program: &str| {
+        Command::new(program).arg("-p").arg(&folder).args(["-c", "nginx.conf", "-e", "error.log"]).spawn()
+    };
     let process = Process(start("nginx").or_else(|_| start("/usr/sbin/nginx")).ok()?);
     until_answered(front + 1, "/", "401");
     Some(process)
@@ -190,7 +193,8 @@ pub fn wrk(folder: &Path, stock: &Stock, port: usize, is_proxied: bool, seconds:
         .output()
         .expect("wrk, from the package of that name");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let line = said.lines().find_map(|line| line.strip_prefix("FIGURES ")).unwrap_or_else(|| panic!("wrk said: {said}"));
+    let line =
+        said.lines().find_map(|line| line.strip_prefix("FIGURES ")).unwrap_or_else(|| panic!("wrk said: {said}"));
     let figures: Vec<f64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
     let [requests, duration, p50, p99, wrong] = figures[..] else { panic!("{said}") };
     assert_eq!(wrong, 0.0, "requests failed: {said}");
