@@ -81,7 +81,7 @@ pub enum Denial {
 
 /// Who passes, as what.
 pub struct Pass {
-    pub value: Arc<Value>,
+    pub value: Value,
     pub account: AccountState,
     pub method: Named,
     /// What is left of the token's minute, where it has a rate.
@@ -92,7 +92,7 @@ pub struct Refusal {
     pub rule: Rule,
     /// The method that is refused, where the request is a known one.
     pub method: Option<Named>,
-    pub value: Arc<Value>,
+    pub value: Value,
 }
 
 /// A method, as its scope.
@@ -105,7 +105,7 @@ pub struct Named {
 
 /// A living value and the state of its account.
 pub struct Holder {
-    pub value: Arc<Value>,
+    pub value: Value,
     pub account: AccountState,
 }
 
@@ -193,7 +193,7 @@ fn take_turn(verdict: Verdict) -> Verdict {
 }
 
 /// The checksum is looked at before anything is looked up.
-fn known(app: &App, presented: &str) -> Option<Arc<Value>> {
+fn known(app: &App, presented: &str) -> Option<Value> {
     let digest = Digest::of_value(presented, &app.prefix)?;
     app.index.find(&digest)
 }
@@ -231,9 +231,8 @@ fn may(
     if account.role < method.least_role {
         return Err(Rule::Role(method.least_role));
     }
-    if !token.ip_allow.is_empty()
-        && !client.is_some_and(|client| token.ip_allow.iter().any(|net| net.contains(&client)))
-    {
+    let nets = token.ip_allow();
+    if !nets.is_empty() && !client.is_some_and(|client| nets.iter().any(|net| net.contains(&client))) {
         return Err(Rule::Address);
     }
     let in_query = match &method.resource {
@@ -242,8 +241,8 @@ fn may(
     };
     let resource = found.in_path.as_deref().or(in_query.as_deref());
     // A method that should name a resource and does not has none to allow.
-    let unnamed = resource.is_none() && method.resource != Resource::Nowhere && !token.allow.is_empty();
-    match !unnamed && scope::allows(&token.allow, &api.slug, &method.service, resource, grant) {
+    let unnamed = resource.is_none() && method.resource != Resource::Nowhere && !token.allow().is_empty();
+    match !unnamed && scope::allows(token.allow(), &api.slug, &method.service, resource, grant) {
         true => Ok(()),
         false => Err(Rule::Resource),
     }
