@@ -81,7 +81,7 @@ pub enum Denial {
 
 /// Who passes, as what.
 pub struct Pass {
-    pub value: Arc<Value>,
+    pub value: Value,
     pub account: AccountState,
     pub method: Named,
     /// What is left of the token's minute, where it has a rate.
@@ -92,20 +92,20 @@ pub struct Refusal {
     pub rule: Rule,
     /// The method that is refused, where the request is a known one.
     pub method: Option<Named>,
-    pub value: Arc<Value>,
+    pub value: Value,
 }
 
 /// A method, as its scope.
 pub struct Named {
     /// `API/SERVICE:METHOD`
-    pub full: String,
+    pub full: Arc<str>,
     /// As people and proxies read it: `SERVICE:METHOD` while there is one API.
-    pub shown: String,
+    pub shown: Arc<str>,
 }
 
 /// A living value and the state of its account.
 pub struct Holder {
-    pub value: Arc<Value>,
+    pub value: Value,
     pub account: AccountState,
 }
 
@@ -233,9 +233,8 @@ fn may(
     if account.role < method.least_role {
         return Err(Rule::Role(method.least_role));
     }
-    if !token.ip_allow.is_empty()
-        && !client.is_some_and(|client| token.ip_allow.iter().any(|net| net.contains(&client)))
-    {
+    let nets = token.ip_allow();
+    if !nets.is_empty() && !client.is_some_and(|client| nets.iter().any(|net| net.contains(&client))) {
         return Err(Rule::Address);
     }
     let in_query = match &method.resource {
@@ -244,16 +243,17 @@ fn may(
     };
     let resource = found.in_path.as_deref().or(in_query.as_deref());
     // A method that should name a resource and does not has none to allow.
-    let unnamed = resource.is_none() && method.resource != Resource::Nowhere && !token.allow.is_empty();
-    match !unnamed && scope::allows(&token.allow, &api.slug, &method.service, resource, grant) {
+    let unnamed = resource.is_none() && method.resource != Resource::Nowhere && !token.allow().is_empty();
+    match !unnamed && scope::allows(token.allow(), &api.slug, &method.service, resource, grant) {
         true => Ok(()),
         false => Err(Rule::Resource),
     }
 }
 
 fn named(catalogue: &Catalogue, api: &Api, method: &Method) -> Named {
-    let full = format!("{}/{}", api.slug, method.short());
-    Named { shown: catalogue.show(&full), full }
+    let is_only = catalogue.only_api().is_some_and(|only| only.slug == api.slug);
+    let names = &method.names;
+    Named { full: names.full.clone(), shown: if is_only { names.short.clone() } else { names.full.clone() } }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the edges share of HTTP: the status of each error, where a request came from, and problems as JSON (RFC 9457).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::http::StatusCode;
@@ -157,7 +158,10 @@ pub fn origin(request: &HttpRequest, config: &Config) -> Origin {
 }
 
 /// Text for a header: visible ASCII stands, everything else and `%` is percent-encoded as UTF-8.
-pub fn header_text(text: &str) -> String {
+pub fn header_text(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'%') {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -165,7 +169,7 @@ pub fn header_text(text: &str) -> String {
             _ => out.push(char::from(byte)),
         }
     }
-    out
+    out.into()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use crate::scope::{ScopeSet, Symbols};
 use crate::secret::Digest;
@@ -35,22 +36,23 @@ impl Hasher for Prehashed {
     }
 }
 
-type ByDigest = papaya::HashMap<[u8; 32], Arc<Value>, BuildHasherDefault<Prehashed>>;
+type ByDigest = papaya::HashMap<[u8; 32], Value, BuildHasherDefault<Prehashed>>;
 
 #[derive(Default)]
 pub struct Index {
     by_digest: ByDigest,
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     /// What was learnt last of every token, removed ones too: an older fact that comes late finds its version here.
-    known: Mutex<HashMap<TokenId, Known>>,
+    known: Mutex<HashMap<Uuid, Known>>,
 }
 
 struct Known {
     version: i64,
-    digests: Vec<Digest>,
+    digests: Box<[Digest]>,
 }
 
 /// One value of a token. The previous one of a regenerated token ends before its token does.
+#[derive(Clone)]
 pub struct Value {
     pub token: Arc<Token>,
     /// Of its generation.
@@ -58,15 +60,20 @@ pub struct Value {
     pub ends_at: Option<Stamp>,
 }
 
+/// There may be a million of them: what most have not is in a box of its own.
 pub struct Token {
-    pub id: TokenId,
-    pub name: String,
+    pub id: Uuid,
+    pub name: Box<str>,
     pub account: Arc<Account>,
     pub scopes: ScopeSet,
-    pub allow: Lines,
-    pub ip_allow: Box<[IpNet]>,
     pub enabled: bool,
     pub expires_at: Option<Stamp>,
+    narrowing: Option<Box<Narrowing>>,
+}
+
+struct Narrowing {
+    allow: Lines,
+    ip_allow: Box<[IpNet]>,
     turns: Option<Turns>,
 }
 
@@ -116,9 +123,25 @@ impl Account {
 }
 
 impl Token {
+    pub fn id(&self) -> TokenId {
+        self.id.into()
+    }
+
+    pub fn allow(&self) -> &Lines {
+        self.narrowing.as_ref().map_or(Lines::EMPTY, |narrowing| &narrowing.allow)
+    }
+
+    pub fn ip_allow(&self) -> &[IpNet] {
+        self.narrowing.as_ref().map_or(&[], |narrowing| &narrowing.ip_allow)
+    }
+
+    fn turns(&self) -> Option<&Turns> {
+        self.narrowing.as_ref().and_then(|narrowing| narrowing.turns.as_ref())
+    }
+
     /// Takes one of the token's requests per minute; `None` where it has no rate.
     pub fn take_turn(&self) -> Result<Option<Left>, Exhausted> {
-        let Some(turns) = &self.turns else { return Ok(None) };
+        let Some(turns) = self.turns() else { return Ok(None) };
         let rate = turns.rate.get();
         match turns.taken.check() {
             Ok(state) => Ok(Some(Left { rate, requests: state.remaining_burst_capacity() })),
@@ -147,7 +170,7 @@ impl Value {
 }
 
 impl Index {
-    pub fn find(&self, digest: &Digest) -> Option<Arc<Value>> {
+    pub fn find(&self, digest: &Digest) -> Option<Value> {
         self.by_digest.pin().get(digest.bytes()).cloned()
     }
 
@@ -180,48 +203,53 @@ impl Index {
 
     /// Takes a fact only if it is newer than what is known: after a removal, an edit that was read before it changes nothing.
     pub fn learn_token(&self, facts: TokenFacts, symbols: &Symbols) {
+        // Ids are made here; a row with another one is not ours, and lets nobody in.
+        let Some(id) = facts.id.uuid() else { return };
         let account = self.account(&facts.owner);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.get(&facts.id);
+        let before = known.get(&id);
         if before.is_some_and(|before| before.version >= facts.version) {
             return;
         }
         let values = self.by_digest.pin();
         let former = before.and_then(|before| before.digests.iter().find_map(|digest| values.get(digest.bytes())));
         let turns = facts.rate_per_minute.and_then(NonZeroU32::new).map(|rate| {
-            let kept = former.and_then(|value| value.token.turns.clone()).filter(|turns| turns.rate == rate);
+            let kept = former.and_then(|value| value.token.turns().cloned()).filter(|turns| turns.rate == rate);
             kept.unwrap_or_else(|| {
                 let taken = RateLimiter::direct(Quota::per_minute(rate)).with_middleware();
                 Turns { rate, taken: Arc::new(taken) }
             })
         });
         let ended = before.map(|before| before.digests.clone()).unwrap_or_default();
-        let live: Vec<Digest> = match facts.removed {
-            true => Vec::new(),
+        let live: Box<[Digest]> = match facts.removed {
+            true => Box::default(),
             false => facts.values.iter().map(|value| value.digest).collect(),
         };
         for digest in ended.iter().filter(|digest| !live.contains(digest)) {
             values.remove(digest.bytes());
         }
         if !live.is_empty() {
+            let is_narrowed = turns.is_some() || !facts.allow.is_empty() || !facts.ip_allow.is_empty();
+            let narrowing = is_narrowed.then(|| {
+                let ip_allow = facts.ip_allow.iter().filter_map(parse_net).collect();
+                Box::new(Narrowing { allow: facts.allow, ip_allow, turns })
+            });
             let token = Arc::new(Token {
-                id: facts.id.clone(),
-                name: facts.name,
+                id,
+                name: facts.name.into(),
                 account,
                 scopes: symbols.set(&facts.scopes),
-                allow: facts.allow,
-                ip_allow: facts.ip_allow.iter().filter_map(parse_net).collect(),
-                turns,
+                narrowing,
                 // A list that cannot be read would be an empty one, which narrows nothing.
                 enabled: facts.enabled && facts.ip_allow.iter().all(|entry| parse_net(entry).is_some()),
                 expires_at: facts.expires_at,
             });
             for value in facts.values {
                 let known = Value { token: token.clone(), number: value.number, ends_at: value.ends_at };
-                values.insert(*value.digest.bytes(), Arc::new(known));
+                values.insert(*value.digest.bytes(), known);
             }
         }
-        known.insert(facts.id, Known { version: facts.version, digests: live });
+        known.insert(id, Known { version: facts.version, digests: live });
     }
 
     /// An account not heard of yet is a disabled one.
@@ -267,7 +295,7 @@ mod tests {
 
     fn token(version: i64) -> TokenFacts {
         TokenFacts {
-            id: "t".into(),
+            id: Uuid::from_u128(7).into(),
             owner: "a".into(),
             version,
             name: "ci".into(),

@@ -1,7 +1,9 @@
 //! Scopes: text for a right. Their grammar, what one covers of another, and the compact set that verification looks into.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use crate::types::Lines;
 
@@ -69,41 +71,74 @@ pub fn is_within(inner: &Lines, outer: &Lines) -> bool {
 
 /// A number for each scope text, dense from 0, for as long as the process lives.
 #[derive(Default)]
-pub struct Symbols(Mutex<HashMap<Box<str>, u32>>);
+pub struct Symbols(Mutex<Known>);
+
+/// How many lists are shared among the tokens that have them, so that a million different ones are not all kept as text.
+const SHARED: usize = 1_000;
+
+#[derive(Default)]
+struct Known {
+    numbers: HashMap<Box<str>, Number, RandomState>,
+    sets: HashMap<Lines, ScopeSet, RandomState>,
+    /// Of the list that is being read.
+    bits: Vec<u64>,
+}
+
+#[derive(Clone, Copy)]
+struct Number {
+    nth: u32,
+    /// Text that is none has a number too, but no token ever holds it.
+    is_scope: bool,
+}
 
 impl Symbols {
     pub fn number(&self, scope: &str) -> u32 {
-        number(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), scope)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).number(scope).nth
     }
 
     pub fn set(&self, scopes: &Lines) -> ScopeSet {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bits: Vec<u64> = Vec::new();
-        for number in scopes.iter().filter(|text| Scope::parse(text).is_some()).map(|text| number(&mut known, text)) {
-            let word = number as usize / 64;
-            if bits.len() <= word {
-                bits.resize(word + 1, 0);
-            }
-            if let Some(word) = bits.get_mut(word) {
-                *word |= 1 << (number % 64);
-            }
+        if let Some(set) = known.sets.get(scopes) {
+            return set.clone();
         }
-        ScopeSet(bits.into())
+        let set = known.read(scopes);
+        if known.sets.len() < SHARED {
+            known.sets.insert(scopes.clone(), set.clone());
+        }
+        set
     }
 }
 
-fn number(known: &mut HashMap<Box<str>, u32>, scope: &str) -> u32 {
-    if let Some(&number) = known.get(scope) {
-        return number;
+impl Known {
+    fn read(&mut self, scopes: &Lines) -> ScopeSet {
+        self.bits.clear();
+        for text in scopes.iter() {
+            let number = self.number(text);
+            let word = number.nth as usize / 64;
+            if self.bits.len() <= word {
+                self.bits.resize(word + 1, 0);
+            }
+            if let Some(word) = self.bits.get_mut(word) {
+                *word |= u64::from(number.is_scope) << (number.nth % 64);
+            }
+        }
+        ScopeSet(self.bits.as_slice().into())
     }
-    let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
-    known.insert(scope.into(), number);
-    number
+
+    fn number(&mut self, scope: &str) -> Number {
+        if let Some(&number) = self.numbers.get(scope) {
+            return number;
+        }
+        let nth = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        let number = Number { nth, is_scope: Scope::parse(scope).is_some() };
+        self.numbers.insert(scope.into(), number);
+        number
+    }
 }
 
 /// The scopes of one token as bits by [`Symbols`] number: some 160 bytes with a catalogue of 1,200 methods.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ScopeSet(Box<[u64]>);
+pub struct ScopeSet(Arc<[u64]>);
 
 /// How a set allows a method: by the method's own name, or by a wildcard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -27,17 +27,17 @@ use crate::web::{assets, form, session_store};
 use crate::{account, api, metrics, verify};
 
 /// What the program answers with on every address, assets and errors included (ASVS 3.4).
-const HEADERS: [(&str, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 6] = [
     (
-        "content-security-policy",
+        header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'",
     ),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("x-frame-options", "DENY"),
+    (HeaderName::from_static("x-content-type-options"), "nosniff"),
+    (HeaderName::from_static("referrer-policy"), "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("x-frame-options"), "DENY"),
 ];
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 
@@ -198,15 +198,13 @@ async fn surround(
     let started = Instant::now();
     let has_tls = request.app_data::<web::Data<Config>>().is_some_and(|config| config.has_tls());
     let method = request.method().clone();
-    let id = request_id(&request);
-    request.extensions_mut().insert(RequestId(id.clone()));
     let answer = next.call(request).await;
     let is_last = connection.is_some_and(|connection| connection.answered());
     let mut answer = match answer {
         Ok(answer) => answer.map_into_boxed_body(),
         // Something around the handlers failed; the request is gone with it, the rules for answers are not.
         Err(error) => {
-            tracing::error!(%method, cause = %error, request = id, "request");
+            tracing::error!(%method, cause = %error, "request");
             let mut answer = error.error_response();
             put_headers(answer.headers_mut(), has_tls);
             return Err(actix_web::error::InternalError::from_response(error, answer).into());
@@ -215,14 +213,21 @@ async fn surround(
     if is_last {
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
     put_headers(answer.headers_mut(), has_tls);
     let status = answer.status().as_u16();
+    // Passes are nearly all there is, and usage counts them: a line for each costs more than the verdict.
+    let is_pass = status == 200 && answer.request().path().starts_with("/verify");
+    if is_pass && !tracing::enabled!(tracing::Level::DEBUG) {
+        return Ok(answer);
+    }
+    let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
+    let id = request_id(answer.request());
     let cause = answer.response().extensions().get::<Fault>().and_then(|fault| fault.cause.clone());
     let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
     let milliseconds = started.elapsed().as_millis() as u64;
     match cause {
         Some(cause) => tracing::error!(%method, route, status, milliseconds, request = id, cause, "request"),
+        None if is_pass => tracing::debug!(%method, route, status, milliseconds, request = id, "request"),
         None => tracing::info!(%method, route, status, milliseconds, request = id, "request"),
     }
     Ok(answer)
@@ -234,7 +239,7 @@ fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
         headers.remove(header::CONTENT_ENCODING);
     }
     for (name, value) in HEADERS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     if has_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
@@ -244,9 +249,15 @@ fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
 #[derive(Clone)]
 struct RequestId(String);
 
-fn request_id(request: &ServiceRequest) -> String {
+/// Drawn where it is first asked for: by the line in the log or the page of an error.
+fn request_id(request: &HttpRequest) -> String {
+    if let Some(RequestId(id)) = request.extensions().get() {
+        return id.clone();
+    }
     let random = request.app_data::<web::Data<Arc<App>>>().and_then(|app| app.random.base62(10).ok());
-    random.map(|text| text.to_string()).unwrap_or_default()
+    let id = random.map(|text| text.to_string()).unwrap_or_default();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    id
 }
 
 /// Errors become pages; a stranger is shown the way to sign in, and comes back to where they were.
@@ -339,7 +350,7 @@ async fn error_page(request: &HttpRequest, status: StatusCode, fault: Option<&Fa
         page.text = fault.sentence.clone();
     }
     if status.is_server_error() {
-        page.reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        page.reference = request_id(request);
     }
     frame.page(status, &page)
 }

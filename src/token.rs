@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use crate::account::Account;
 use crate::actor::{Actor, Deed, Origin, Via};
@@ -392,22 +393,70 @@ fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
     }
 }
 
-/// Every token whose version is above `seen`, for the index, with the values that it knows.
+/// What the index takes of a row: no more is read for a million of them.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tokens)]
+#[diesel(check_for_backend(MultiBackend))]
+struct Row {
+    id: TokenId,
+    owner_id: AccountId,
+    version: i64,
+    name: String,
+    scopes: Lines,
+    allow: Lines,
+    ip_allow: Lines,
+    rate_per_minute: Option<i64>,
+    enabled: bool,
+    expires_at: Option<Stamp>,
+    removed_at: Option<Stamp>,
+}
+
+/// Every token whose version is above `seen`, for the index, with the values that it knows. With `seen` below every version
+/// whole tables are read as they lie: through the index of versions each row would be looked for.
 pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnMut(TokenFacts)) -> Result<()> {
-    let values = generations::table
-        .inner_join(tokens::table)
-        .filter(tokens::version.gt(seen))
+    let every = generations::table
         .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
-        .select(Generation::as_select());
-    let mut by_token: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
-    for value in values.load_iter(conn)? {
-        let value: Generation = value?;
-        by_token.entry(value.token_id.clone()).or_default().push(value);
+        .select((generations::token_id, generations::number, generations::digest, generations::ends_at));
+    let of = tokens::id.eq(generations::token_id).and(tokens::version.gt(seen));
+    let changed = every.filter(diesel::dsl::exists(tokens::table.filter(of)));
+    let mut values: Vec<(Uuid, ValueFacts)> = Vec::new();
+    let mut keep = |row: QueryResult<(TokenId, i64, String, Option<Stamp>)>| -> Result<()> {
+        let (id, number, digest, ends_at) = row?;
+        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, ends_at });
+        values.extend(id.uuid().zip(value));
+        Ok(())
+    };
+    match seen < 0 {
+        true => every.load_iter(conn)?.try_for_each(&mut keep)?,
+        false => changed.load_iter(conn)?.try_for_each(&mut keep)?,
     }
-    let changed = tokens::table.filter(tokens::version.gt(seen)).select(Token::as_select());
-    for token in changed.load_iter(conn)? {
-        let token: Token = token?;
-        learn(facts(&token, by_token.get(&token.id).map_or(&[], Vec::as_slice), now));
+    values.sort_by_key(|(id, _)| *id);
+    let mut tell = |row: QueryResult<Row>| -> Result<()> {
+        let row = row?;
+        let id = row.id.uuid();
+        let from = values.partition_point(|(of, _)| Some(*of) < id);
+        let of = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
+        learn(TokenFacts {
+            id: row.id,
+            owner: row.owner_id,
+            version: row.version,
+            name: row.name,
+            scopes: row.scopes,
+            allow: row.allow,
+            ip_allow: row.ip_allow,
+            rate_per_minute: row.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
+            enabled: row.enabled,
+            expires_at: row.expires_at,
+            removed: row.removed_at.is_some(),
+            values: of.map(|(_, value)| value.clone()).collect(),
+        });
+        Ok(())
+    };
+    match seen < 0 {
+        true => tokens::table.select(Row::as_select()).load_iter(conn)?.try_for_each(&mut tell),
+        false => {
+            let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
+            changed.load_iter(conn)?.try_for_each(&mut tell)
+        }
     }
-    Ok(())
 }

@@ -83,6 +83,8 @@ where
 pub struct Lines(String);
 
 impl Lines {
+    pub const EMPTY: &Lines = &Lines(String::new());
+
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.lines()
     }
@@ -178,6 +180,11 @@ macro_rules! ids {
         impl $name {
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// In 16 bytes; `None` for what was typed and is no id of ours.
+            pub fn uuid(&self) -> Option<uuid::Uuid> {
+                uuid::Uuid::try_parse(&self.0).ok()
             }
         }
 

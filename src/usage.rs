@@ -95,8 +95,7 @@ impl Counts {
 impl Usage {
     /// `generation` is the number of the value that was sent.
     pub fn accepted(&self, call: Call<'_>, generation: i64, agent: &str) {
-        let last = Use { at: call.at, ip: call.ip, agent: clean(agent, AGENT_MOST) };
-        self.with_room(call.token).accept(call, generation, last);
+        self.with_room(call.token).accept(call, generation, agent);
     }
 
     pub fn refused(&self, call: Call<'_>, refusal: Noted) {
@@ -109,7 +108,7 @@ impl Usage {
     pub fn ended(&self, call: Call<'_>, generation: i64, refusal: Noted) {
         let mut gathered = self.with_room(call.token);
         gathered.count(call, Counts::REFUSED);
-        if let Some(of) = gathered.of(call.token) {
+        if let Some((of, _)) = gathered.of(call.token) {
             of.used(generation, call.at);
         }
         gathered.keep(call.token.clone(), refusal);
@@ -155,49 +154,24 @@ impl Usage {
 }
 
 impl Gathered {
-    fn accept(&mut self, call: Call<'_>, generation: i64, last: Use) {
-        self.count(call, Counts::ACCEPTED);
-        if let Some(of) = self.of(call.token) {
-            of.used(generation, last.at);
-            of.seen(last);
-        }
+    fn accept(&mut self, call: Call<'_>, generation: i64, agent: &str) {
+        let Some((of, room)) = self.of(call.token) else { return };
+        let taken = of.count(call, Counts::ACCEPTED, room);
+        of.used(generation, call.at);
+        of.called(call, agent);
+        self.entries += taken;
     }
 
     fn count(&mut self, call: Call<'_>, counts: Counts) {
-        let day = call.at.utc().date_naive();
-        self.count_method(call.token, day, call.method, counts);
-        self.count_address(call.token, day, call.ip, counts);
-    }
-
-    fn count_method(&mut self, token: &TokenId, day: NaiveDate, method: &str, counts: Counts) {
-        let room = self.entries < MOST;
-        let Some(of) = self.of(token) else { return };
-        let methods = &mut of.days.entry(day).or_default().methods;
-        if let Some(known) = methods.get_mut(method) {
-            known.add(counts);
-        } else if room {
-            methods.insert(method.to_owned(), counts);
-            self.entries += 1;
-        }
-    }
-
-    fn count_address(&mut self, token: &TokenId, day: NaiveDate, ip: Option<IpAddr>, counts: Counts) {
-        let room = self.entries < MOST;
-        let Some(of) = self.of(token) else { return };
-        let addresses = &mut of.days.entry(day).or_default().addresses;
-        let full = addresses.len() >= ADDRESSES && !addresses.contains_key(&ip);
-        let ip = ip.filter(|_| !full);
-        if let Some(known) = addresses.get_mut(&ip) {
-            known.add(counts);
-        } else if room {
-            addresses.insert(ip, counts);
-            self.entries += 1;
-        }
+        let Some((of, room)) = self.of(call.token) else { return };
+        self.entries += of.count(call, counts, room);
     }
 
     fn keep(&mut self, token: TokenId, refusal: Noted) {
         let full = self.refusals.len() >= REFUSALS;
-        let Some(of) = self.of(&token).filter(|of| !full && of.refusals < REFUSALS_OF_A_TOKEN) else { return };
+        let Some((of, _)) = self.of(&token).filter(|(of, _)| !full && of.refusals < REFUSALS_OF_A_TOKEN) else {
+            return;
+        };
         of.refusals += 1;
         self.refusals.push((token, refusal));
     }
@@ -205,28 +179,32 @@ impl Gathered {
     /// Puts what came later to it, within the same bounds.
     fn absorb(&mut self, later: Gathered) {
         for (token, theirs) in later.tokens {
+            let Some((of, room)) = self.of(&token) else { continue };
+            let mut taken = 0;
             for (day, theirs) in theirs.days {
+                let day = of.days.entry(day).or_default();
                 for (method, counts) in theirs.methods {
-                    self.count_method(&token, day, &method, counts);
+                    taken += day.count_method(&method, counts, room.saturating_sub(taken));
                 }
                 for (ip, counts) in theirs.addresses {
-                    self.count_address(&token, day, ip, counts);
+                    taken += day.count_address(ip, counts, room.saturating_sub(taken));
                 }
             }
-            let Some(of) = self.of(&token) else { continue };
             for (number, at) in theirs.generations {
                 of.used(number, at);
             }
             if let Some(last) = theirs.last {
                 of.seen(last);
             }
+            self.entries += taken;
         }
         for (token, refusal) in later.refusals {
             self.keep(token, refusal);
         }
     }
 
-    fn of(&mut self, token: &TokenId) -> Option<&mut OfToken> {
+    /// With how many more entries there may be.
+    fn of(&mut self, token: &TokenId) -> Option<(&mut OfToken, usize)> {
         if !self.tokens.contains_key(token) {
             if self.entries >= MOST {
                 return None;
@@ -234,14 +212,58 @@ impl Gathered {
             self.entries += 1;
             self.tokens.insert(token.clone(), OfToken::default());
         }
-        self.tokens.get_mut(token)
+        let room = MOST.saturating_sub(self.entries);
+        self.tokens.get_mut(token).map(|of| (of, room))
+    }
+}
+
+impl Day {
+    /// The answer is how many entries it took of the room.
+    fn count_method(&mut self, method: &str, counts: Counts, room: usize) -> usize {
+        if let Some(known) = self.methods.get_mut(method) {
+            known.add(counts);
+            return 0;
+        }
+        if room > 0 {
+            self.methods.insert(method.to_owned(), counts);
+        }
+        room.min(1)
+    }
+
+    fn count_address(&mut self, ip: Option<IpAddr>, counts: Counts, room: usize) -> usize {
+        let full = self.addresses.len() >= ADDRESSES && !self.addresses.contains_key(&ip);
+        let ip = ip.filter(|_| !full);
+        if let Some(known) = self.addresses.get_mut(&ip) {
+            known.add(counts);
+            return 0;
+        }
+        if room > 0 {
+            self.addresses.insert(ip, counts);
+        }
+        room.min(1)
     }
 }
 
 impl OfToken {
+    fn count(&mut self, call: Call<'_>, counts: Counts, room: usize) -> usize {
+        let day = self.days.entry(call.at.utc().date_naive()).or_default();
+        let taken = day.count_method(call.method, counts, room);
+        taken + day.count_address(call.ip, counts, room - taken)
+    }
+
     fn used(&mut self, generation: i64, at: Stamp) {
         let known = self.generations.entry(generation).or_insert(at);
         *known = at.max(*known);
+    }
+
+    /// A client's name is cleaned where it is another one than before.
+    fn called(&mut self, call: Call<'_>, agent: &str) {
+        let last = Use { at: call.at, ip: call.ip, agent: String::new() };
+        match &mut self.last {
+            Some(known) if known.at > call.at => {}
+            Some(known) if known.agent == agent => *known = Use { agent: std::mem::take(&mut known.agent), ..last },
+            known => *known = Some(Use { agent: clean(agent, AGENT_MOST), ..last }),
+        }
     }
 
     fn seen(&mut self, last: Use) {

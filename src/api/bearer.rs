@@ -63,7 +63,7 @@ fn let_in<M: OwnMethod>(request: &HttpRequest) -> Result<Bearer<M>, ActixError> 
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
             let origin = origin(request, config);
-            Ok(Bearer { token: pass.value.token.id.clone(), origin, method: PhantomData })
+            Ok(Bearer { token: pass.value.token.id(), origin, method: PhantomData })
         }
         Err(denial) => {
             let call = refusal::Request { http_method: request.method().as_str(), target: request.path(), ip: client };

@@ -165,7 +165,7 @@ impl<'a> AskedRequest<'a> {
         };
         let mut told = serde_json::Map::new();
         told.insert("allowed".into(), rule.is_none().into());
-        told.extend(method.map(|method| ("required_scope".to_owned(), method.shown.into())));
+        told.extend(method.map(|method| ("required_scope".to_owned(), (*method.shown).into())));
         told.extend(rule.map(|rule| ("refused_by".to_owned(), rule.into())));
         told
     }

@@ -79,6 +79,22 @@ pub struct Method {
     pub least_role: Role,
     pub resource: Resource,
     pub symbols: MethodSymbols,
+    pub names: Names,
+}
+
+/// A method's scope, made once: every verdict tells it.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// `API/SERVICE:METHOD`
+    pub full: Arc<str>,
+    /// `SERVICE:METHOD`
+    pub short: Arc<str>,
+}
+
+impl Names {
+    fn new(api: &str, service: &str, method: &str) -> Names {
+        Names { full: format!("{api}/{service}:{method}").into(), short: format!("{service}:{method}").into() }
+    }
 }
 
 /// Where a request for a method names the resource that allow lists speak of.
@@ -349,6 +365,7 @@ fn method(row: &store::MethodRow, slug: &str, options: &ApiOptions, symbols: &Sy
         kind: options.kind_of(&row.service, &row.name, row.kind),
         least_role: options.least_role_of(&row.service, &row.name),
         symbols: MethodSymbols::new(symbols, slug, &row.service, &row.name),
+        names: Names::new(slug, &row.service, &row.name),
         service: row.service.clone(),
         name: row.name.clone(),
         http_method: row.http_method.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 
 use super::paths::{PathOptions, Paths};
-use super::{Api, ApiOptions, Method, Resource, Service};
+use super::{Api, ApiOptions, Method, Names, Resource, Service};
 use crate::scope::{MethodSymbols, OWN_API, Symbols};
 use crate::types::{ApiId, MethodKind, Role, Stamp};
 
@@ -108,6 +108,7 @@ fn method(row: &Row, symbols: &Symbols) -> Method {
         least_role: Role::Viewer,
         resource: Resource::Nowhere,
         symbols: MethodSymbols::new(symbols, OWN_API, row.service, row.name),
+        names: Names::new(OWN_API, row.service, row.name),
     }
 }
 

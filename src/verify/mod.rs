@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
@@ -20,6 +20,14 @@ use crate::refusal;
 const FORWARDED: &str = "/verify";
 const DIRECT: &str = "/verify/direct";
 const TARGET: HeaderName = HeaderName::from_static("x-hallpass-target");
+
+const ACCOUNT: HeaderName = HeaderName::from_static("x-hallpass-account");
+const ACCOUNT_KIND: HeaderName = HeaderName::from_static("x-hallpass-account-kind");
+const ROLE: HeaderName = HeaderName::from_static("x-hallpass-role");
+const TEAMS: HeaderName = HeaderName::from_static("x-hallpass-teams");
+const TOKEN_ID: HeaderName = HeaderName::from_static("x-hallpass-token-id");
+const TOKEN_NAME: HeaderName = HeaderName::from_static("x-hallpass-token-name");
+const METHOD: HeaderName = HeaderName::from_static("x-hallpass-method");
 
 /// The original request stands in headers: nginx, Caddy, Traefik.
 pub async fn forwarded(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
@@ -112,24 +120,20 @@ impl<'a> Own<'a> {
 /// Every identity header is set, even empty: proxies would else pass on what the client sent under that name. Where a value may
 /// stand in the query, the target comes back without it, for the proxy to pass on.
 fn passed(pass: &Pass, target: Option<String>) -> HttpResponse {
-    let headers = [
-        ("x-hallpass-account", header_text(&pass.account.label)),
-        ("x-hallpass-account-kind", pass.account.kind.to_string()),
-        ("x-hallpass-role", pass.account.role.to_string()),
-        ("x-hallpass-teams", String::new()),
-        ("x-hallpass-token-id", pass.value.token.id.to_string()),
-        ("x-hallpass-token-name", header_text(&pass.value.token.name)),
-        ("x-hallpass-method", pass.method.shown.clone()),
-    ];
+    let token = &pass.value.token;
     let mut answer = HttpResponse::Ok();
-    for (name, value) in headers {
-        answer.insert_header((HeaderName::from_static(name), value));
-    }
+    answer.insert_header((ACCOUNT, &*header_text(&pass.account.label)));
+    answer.insert_header((ACCOUNT_KIND, HeaderValue::from_static(pass.account.kind.as_str())));
+    answer.insert_header((ROLE, HeaderValue::from_static(pass.account.role.as_str())));
+    answer.insert_header((TEAMS, HeaderValue::from_static("")));
+    answer.insert_header((TOKEN_ID, &*token.id.hyphenated().encode_lower(&mut [0; 36])));
+    answer.insert_header((TOKEN_NAME, &*header_text(&token.name)));
+    answer.insert_header((METHOD, &*pass.method.shown));
     if let Some(target) = target {
         answer.insert_header((TARGET, target));
     }
     answer::rate(&mut answer, pass.left.map(|left| (left.rate, left.requests, None)));
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     answer.finish()
 }
 
