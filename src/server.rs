@@ -166,7 +166,7 @@ async fn measured(app: web::Data<Arc<App>>, config: web::Data<Config>, request: 
     let is_forwarded = request.headers().contains_key("x-forwarded-for");
     let client = client.or_else(|| peer(&request).filter(|_| !is_forwarded)).map(|client| client.to_canonical());
     if !client.is_some_and(|client| config.metrics_from.iter().any(|net| net.contains(&client))) {
-        return missing(request).await;
+        return Err(Error::Missing);
     }
     let text = metrics::page(&app, app.now())?;
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))

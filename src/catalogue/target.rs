@@ -263,7 +263,7 @@ fn check_segment(segment: &str, options: TargetOptions) -> Result<(), Refused> {
 
 /// Nothing that is invisible, unassigned or private, no mark that would sit on the slash before it, and nothing that
 /// folds to ASCII, or `%EF%BC%8F` would be a slash to a program that normalises.
-fn is_clear(segment: &str) -> bool {
+pub(crate) fn is_clear(segment: &str) -> bool {
     let beyond: String = segment.chars().map(|c| if c.is_ascii() { 'a' } else { c }).collect();
     beyond.escape_debug().eq(beyond.chars())
         && !segment.chars().any(|c| FOLDS_TO_ASCII.iter().any(|(first, last)| (*first..=*last).contains(&c)))
@@ -271,7 +271,7 @@ fn is_clear(segment: &str) -> bool {
 
 /// Blocks around every character whose NFKC form or simple case folding has ASCII in it, and what the code pages of
 /// Windows turn into `\`, `/` and `:`. A little wider than need be: a refused sign is a nuisance, a slash is not.
-const FOLDS_TO_ASCII: [(char, char); 41] = [
+const FOLDS_TO_ASCII: [(char, char); 42] = [
     ('\u{A0}', '\u{BE}'),
     ('\u{130}', '\u{133}'),
     ('\u{13F}', '\u{140}'),
@@ -299,7 +299,7 @@ const FOLDS_TO_ASCII: [(char, char); 41] = [
     ('\u{3200}', '\u{325F}'),
     ('\u{32B1}', '\u{32CF}'),
     ('\u{3358}', '\u{33FF}'),
-    ('\u{A7F2}', '\u{A7F4}'),
+    ('\u{A7F1}', '\u{A7F4}'),
     ('\u{FB00}', '\u{FB06}'),
     ('\u{FB29}', '\u{FB29}'),
     ('\u{FC5E}', '\u{FC63}'),
@@ -308,6 +308,7 @@ const FOLDS_TO_ASCII: [(char, char); 41] = [
     ('\u{FF01}', '\u{FF5E}'),
     ('\u{FFE3}', '\u{FFE3}'),
     ('\u{107A5}', '\u{107A5}'),
+    ('\u{1CCD6}', '\u{1CCF9}'),
     ('\u{1D400}', '\u{1D6A3}'),
     ('\u{1D7CE}', '\u{1D7FF}'),
     ('\u{1F100}', '\u{1F16C}'),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::{TimeDelta, TimeZone, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
+use uuid::Uuid;
 
 use super::*;
 use crate::catalogue::options::ApiOptions;
@@ -21,6 +22,8 @@ use crate::types::{AccountKind, Lines, MethodKind, Role};
 use reference::{Expected, expected};
 use world::{ApiModel, Ask, MethodModel, Presented, Tape, World};
 
+const TOKEN: Uuid = Uuid::from_u128(1);
+const STRANGER: Uuid = Uuid::from_u128(2);
 /// Requests of each world.
 const ASKED: usize = 6;
 
@@ -147,7 +150,7 @@ fn index(world: &World, symbols: &crate::scope::Symbols) -> Index {
     let value = |seed, number, ends_at| ValueFacts { digest: Digest::of(&value(seed)), number, ends_at };
     let apis = world.apis.iter().map(|api| format!("{}/*", api.slug));
     let wide = TokenFacts {
-        id: "token".into(),
+        id: TOKEN.into(),
         owner: "owner".into(),
         version: 3,
         name: "ci".into(),
@@ -174,7 +177,7 @@ fn index(world: &World, symbols: &crate::scope::Symbols) -> Index {
         ..wide.clone()
     };
     let stranger =
-        TokenFacts { id: "stranger".into(), owner: "stranger".into(), values: vec![value(3, 1, None)], ..wide.clone() };
+        TokenFacts { id: STRANGER.into(), owner: "stranger".into(), values: vec![value(3, 1, None)], ..wide.clone() };
     index.learn_token(stranger, symbols);
     if model.older_fact_is_late == Some(false) {
         index.learn_token(wide.clone(), symbols);
@@ -219,18 +222,18 @@ fn compare(
 ) -> Result<&'static str, TestCaseError> {
     let (verdict, word) = judged(index, catalogue, ask);
     let expected = expected(world, ask);
-    let token = if ask.presented == Presented::Stranger { "stranger" } else { "token" };
+    let token = if ask.presented == Presented::Stranger { STRANGER } else { TOKEN };
     match (&verdict, &expected) {
         (Err(Denial::NoCredential), Expected::NoCredential) | (Err(Denial::Unknown), Expected::Unknown) => {}
-        (Err(Denial::Ended(refusal)), Expected::Ended) => prop_assert_eq!(refusal.value.token.id.as_str(), "token"),
+        (Err(Denial::Ended(refusal)), Expected::Ended) => prop_assert_eq!(refusal.value.token.id, TOKEN),
         (Err(Denial::Refused(refusal)), Expected::Refused(reasons)) => {
-            let told = (refusal.rule.as_str(), refusal.method.as_ref().map(|method| method.full.clone()));
+            let told = (refusal.rule.as_str(), refusal.method.as_ref().map(|method| method.full.to_string()));
             prop_assert!(reasons.contains(&told), "{:?} of {:?}", told, reasons);
-            prop_assert_eq!(refusal.value.token.id.as_str(), token);
+            prop_assert_eq!(refusal.value.token.id, token);
         }
         (Err(Denial::TooMany(refusal, exhausted)), Expected::Pass(full)) => {
             prop_assert_eq!(world.token.rate, Some(*taken));
-            prop_assert_eq!(refusal.method.as_ref().map(|method| &method.full), Some(full));
+            prop_assert_eq!(refusal.method.as_ref().map(|method| &*method.full), Some(full.as_str()));
             prop_assert_eq!(Some(exhausted.rate), world.token.rate);
             prop_assert!((1..=60).contains(&exhausted.wait));
         }
@@ -238,8 +241,8 @@ fn compare(
             let short = full.split_once('/').unwrap().1;
             let shown = if world.apis.len() == 1 { short } else { full };
             prop_assert_eq!((&*pass.method.full, &*pass.method.shown), (&**full, shown));
-            prop_assert_eq!(pass.value.token.id.as_str(), token);
-            if token == "token" {
+            prop_assert_eq!(pass.value.token.id, token);
+            if token == TOKEN {
                 prop_assert_eq!(pass.value.number, if ask.presented == Presented::Former { 1 } else { 2 });
                 prop_assert_eq!(pass.account.role, world.account.role);
                 prop_assert_eq!(&*pass.account.label, "owner@example.com");
