@@ -112,6 +112,8 @@ pub struct AccountState {
     version: i64,
     pub kind: AccountKind,
     pub label: Arc<str>,
+    /// Names of its teams, by commas.
+    pub teams: Arc<str>,
     pub role: Role,
     pub enabled: bool,
 }
@@ -195,6 +197,7 @@ impl Index {
                 version: facts.version,
                 kind: facts.kind,
                 label: facts.label.into(),
+                teams: facts.teams.join(",").into(),
                 role: facts.role,
                 enabled: facts.enabled,
             };
@@ -263,6 +266,7 @@ impl Index {
                 version: -1,
                 kind: AccountKind::Service,
                 label: "".into(),
+                teams: "".into(),
                 role: Role::Viewer,
                 enabled: false,
             };
@@ -288,6 +292,7 @@ mod tests {
             version,
             kind: AccountKind::Person,
             label: "maria@example.com".into(),
+            teams: Vec::new(),
             role: Role::Owner,
             enabled,
         }

@@ -20,6 +20,7 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         version -> BigInt,
+        description -> Text,
     }
 }
 
@@ -39,6 +40,10 @@ diesel::table! {
         date_style -> Text,
         created_at -> Timestamp,
         version -> BigInt,
+        description -> Text,
+        removed_at -> Nullable<Timestamp>,
+        name_key -> Text,
+        folded -> Text,
     }
 }
 
@@ -47,6 +52,15 @@ diesel::table! {
         team_id -> Text,
         account_id -> Text,
         role -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    invitations (account_id) {
+        account_id -> Text,
+        digest -> Text,
+        created_by -> Text,
         created_at -> Timestamp,
     }
 }
@@ -242,6 +256,21 @@ diesel::joinable!(uses -> tokens (token_id));
 diesel::joinable!(calls -> tokens (token_id));
 diesel::joinable!(callers -> tokens (token_id));
 diesel::joinable!(tokens -> accounts (owner_id));
+diesel::joinable!(members -> accounts (account_id));
+diesel::joinable!(members -> teams (team_id));
+diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, guesses, tokens, generations, uses, sessions, calls, callers);
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    teams,
+    members,
+    invitations,
+    guesses,
+    tokens,
+    generations,
+    uses,
+    sessions,
+    calls,
+    callers
+);

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::account::Account;
-use crate::actor::{Actor, Deed, Origin, Via};
+use crate::account::{self, Account};
+use crate::actor::{Actor, Deed, Origin, Relation, Via};
 use crate::audit::{self, Subject};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, OrTaken, Result};
@@ -16,7 +16,7 @@ use crate::schema::{accounts, generations, tokens};
 use crate::scope::{MethodSymbols, Symbols};
 use crate::secret::{Digest, Secret};
 use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
-use crate::types::{AccountId, Lines, Stamp, Status, TokenId, TokenKind};
+use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
 pub mod draft;
 pub mod edit;
@@ -104,17 +104,15 @@ pub fn generate(
     new: NewToken,
     prefix: &str,
 ) -> Result<(Token, Secret)> {
-    actor.must(Deed::GenerateOwnTokens)?;
-    if !actor.is(&owner.id) {
-        actor.must(Deed::MakeAdmins)?;
-    }
     // Drawn first: on PostgreSQL it makes the count below and the insert one after the other.
     let version = tx.version()?;
+    let owner = &may_hold(tx.conn, actor, &owner.id)?;
     let limit = tx.policy.tokens_per_account;
     if count_of(tx.conn, &owner.id)? >= i64::from(limit) {
+        let who = if actor.is(&owner.id) { "You have".to_owned() } else { format!("{} has", owner.name) };
         return Err(Error::invalid(
             "name",
-            format!("You have {limit} of {limit} tokens. Remove one to generate another."),
+            format!("{who} {limit} of {limit} tokens. Remove one to generate another."),
         ));
     }
     if new.expires_at.is_some_and(|end| end <= tx.now) {
@@ -123,7 +121,10 @@ pub fn generate(
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
-        kind: TokenKind::Personal,
+        kind: match owner.kind {
+            AccountKind::Person => TokenKind::Personal,
+            AccountKind::Service => TokenKind::Service,
+        },
         owner_id: owner.id.clone(),
         created_by: actor.account.as_ref().map_or_else(|| actor.name.clone(), ToString::to_string),
         name_key: new.name.to_lowercase(),
@@ -161,48 +162,72 @@ pub fn generate(
     Ok((token, value))
 }
 
+/// The account as it is now, if the actor may generate tokens for it: one that they may not see is missing.
+pub fn may_hold(conn: &mut Conn, actor: &Actor, owner: &AccountId) -> Result<Account> {
+    let owner = account::by_id(conn, owner)?;
+    let relation = account::relation(conn, actor, &owner)?;
+    actor.must_see(relation, Deed::SeeTokens)?;
+    must_take_values(actor, relation, &owner)?;
+    if !owner.is_living() {
+        return Err(Error::Forbidden(format!("{} is disabled. Its tokens would be refused.", owner.name)));
+    }
+    Ok(owner)
+}
+
 /// What a search looks into.
 fn fold(name: &str, description: &str) -> String {
     format!("{name}\n{description}").to_lowercase()
 }
 
-/// A token that the actor may see: their own, or any for administrators. All others are missing, not forbidden.
+/// A token that the actor may see, by how they stand to its owner. All others are missing, not forbidden.
 pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
+    seen(conn, actor, id).map(|(token, ..)| token)
+}
+
+fn seen(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<(Token, Account, Relation)> {
     let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
-    match sees(actor, &token) {
-        true => Ok(token),
-        false => Err(Error::Missing),
-    }
+    let owner = account::by_id(conn, &token.owner_id)?;
+    let relation = account::relation(conn, actor, &owner)?;
+    actor.must_see(relation, Deed::SeeTokens)?;
+    Ok((token, owner, relation))
 }
 
-fn sees(actor: &Actor, token: &Token) -> bool {
-    actor.is(&token.owner_id) || actor.may(Deed::Administer)
-}
-
-/// A token that the actor may change: visible, and not removed. Its role is told last, as it tells that the token is there.
+/// A token that the actor may change: visible, and not removed. The role is told last, as it tells that the token is there.
 pub fn changeable(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
-    let token = visible(conn, actor, id)?;
-    if token.removed_at.is_some() {
-        return Err(Error::Missing);
-    }
-    actor.must(Deed::GenerateOwnTokens)?;
+    let (token, _, relation) = unremoved(conn, actor, id)?;
+    actor.must_as(relation, Deed::ChangeTokens)?;
     Ok(token)
 }
 
-/// Whether the actor may give a token more than it has: their own, or one of an account that is not above them.
-pub fn must_reach(conn: &mut Conn, actor: &Actor, owner: &AccountId) -> Result<()> {
-    if actor.is(owner) || crate::account::by_id(conn, owner)?.role <= actor.role {
-        return Ok(());
-    }
-    Err(Error::Forbidden("This token belongs to an account whose role is above yours.".into()))
+/// A token whose value the actor may be shown: it acts as its owner, so that one must not be above the actor.
+pub fn renewable(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
+    let (token, owner, relation) = unremoved(conn, actor, id)?;
+    must_take_values(actor, relation, &owner)?;
+    Ok(token)
+}
+
+fn unremoved(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<(Token, Account, Relation)> {
+    let found = seen(conn, actor, id)?;
+    if found.0.removed_at.is_some() { Err(Error::Missing) } else { Ok(found) }
+}
+
+/// Whether the actor may be shown a value that acts as the owner.
+pub fn must_take_values(actor: &Actor, relation: Relation, owner: &Account) -> Result<()> {
+    actor.must_as(relation, Deed::TakeValues)?;
+    must_reach(actor, owner)
+}
+
+/// Whether the actor may give the owner's tokens more than they have.
+pub fn must_reach(actor: &Actor, owner: &Account) -> Result<()> {
+    if actor.is(&owner.id) { Ok(()) } else { actor.must_reach(owner.role) }
 }
 
 /// The account that a token speaks for, as the actor of what its value does in Hallpass itself. The index has let it in; here
 /// it is looked at again, in the transaction of what it does.
 pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Result<Actor> {
     let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
-    let account = crate::account::by_id(conn, &token.owner_id)?;
-    match status(&token, None, !account.enabled, now, TimeDelta::zero()) {
+    let account = account::by_id(conn, &token.owner_id)?;
+    match status(&token, None, !account.is_living(), now, TimeDelta::zero()) {
         Status::Removed | Status::Expired | Status::Disabled | Status::Frozen => Err(Error::SignedOut),
         Status::Grace | Status::Expiring | Status::Active => Ok(Actor {
             account: Some(account.id),
@@ -227,11 +252,19 @@ pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Tok
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
         selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
     }
-    let gone = |token: &Token| !sees(actor, token) || token.removed_at.is_some();
-    if selected.len() != wanted.len() || selected.iter().any(gone) {
+    if selected.len() != wanted.len() || selected.iter().any(|token| token.removed_at.is_some()) {
         return Err(Error::Missing);
     }
-    actor.must(Deed::GenerateOwnTokens)?;
+    let owners: BTreeSet<&AccountId> = selected.iter().map(|token| &token.owner_id).collect();
+    let mut relations = Vec::with_capacity(owners.len());
+    for owner in owners {
+        let owner = account::by_id(conn, owner)?;
+        let relation = account::relation(conn, actor, &owner)?;
+        actor.must_see(relation, Deed::SeeTokens)?;
+        relations.push(relation);
+    }
+    // Only when all of them are known to be seen: a refusal tells that they are there.
+    relations.into_iter().try_for_each(|relation| actor.must_as(relation, Deed::ChangeTokens))?;
     Ok(selected)
 }
 
@@ -242,7 +275,9 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     changed.retain(|token| token.enabled != enabled);
     if enabled {
         let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
-        owners.into_iter().try_for_each(|owner| must_reach(tx.conn, actor, owner))?;
+        for owner in owners {
+            must_reach(actor, &account::by_id(tx.conn, owner)?)?;
+        }
     }
     let values = known_values(tx.conn, &changed, tx.now)?;
     for chunk in changed.chunks(CHUNK) {
@@ -292,7 +327,10 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
         .select((Token::as_select(), Generation::as_select()))
         .first(conn)
         .optional()?;
-    Ok(found.filter(|(token, _)| sees(actor, token)))
+    let Some((token, value)) = found else { return Ok(None) };
+    let owner = account::by_id(conn, &token.owner_id)?;
+    let relation = account::relation(conn, actor, &owner)?;
+    Ok(actor.may_as(relation, Deed::SeeTokens).then_some((token, value)))
 }
 
 /// Whether any token has or had that value.

@@ -65,6 +65,8 @@ pub struct AccountFacts {
     pub kind: AccountKind,
     /// E-mail address of a person, name of a service account.
     pub label: String,
+    /// Names of the teams that a person is in, or that a service account belongs to.
+    pub teams: Vec<String>,
     pub role: Role,
     pub enabled: bool,
 }

@@ -125,7 +125,7 @@ fn passed(pass: &Pass, target: Option<String>) -> HttpResponse {
     answer.insert_header((ACCOUNT, &*header_text(&pass.account.label)));
     answer.insert_header((ACCOUNT_KIND, HeaderValue::from_static(pass.account.kind.as_str())));
     answer.insert_header((ROLE, HeaderValue::from_static(pass.account.role.as_str())));
-    answer.insert_header((TEAMS, HeaderValue::from_static("")));
+    answer.insert_header((TEAMS, &*header_text(&pass.account.teams)));
     answer.insert_header((TOKEN_ID, &*token.id.hyphenated().encode_lower(&mut [0; 36])));
     answer.insert_header((TOKEN_NAME, &*header_text(&token.name)));
     answer.insert_header((METHOD, &*pass.method.shown));

@@ -302,6 +302,7 @@ fn a_change_that_the_index_hears_of_after_a_later_one_changes_nothing() {
             version: before.version,
             kind: before.kind,
             label: before.label().to_owned(),
+            teams: Vec::new(),
             role: before.role,
             enabled: before.enabled,
         }));

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "confirm"],
     &["catalogue", "refusal", "usage"],
     &["index"],
-    &["account", "activity", "token", "session", "app", "decision", "jobs", "metrics"],
+    &["account", "team", "activity", "token", "session", "app", "decision", "jobs", "metrics"],
     &["http", "door"],
     &["web", "verify", "api", "cli"],
     &["server"],

@@ -44,7 +44,7 @@ const FIELDS: [&str; 11] = [
 
 /// The form: empty, filled by the link that led here, or by the token of `?from=`.
 pub async fn form(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    me.actor.must(Deed::GenerateOwnTokens)?;
+    me.actor.must(Deed::ChangeTokens)?;
     let query = Posted::from_query(request.query_string());
     let empty = Filled::empty(app.policy.default_days(me.account.role));
     if !FIELDS.iter().any(|field| query.has(field)) {
@@ -119,7 +119,7 @@ async fn copied(me: &SignedIn, app: &Arc<App>, token: &Token, empty: &Filled) ->
 
 /// The filled form comes: the confirmation, or the form again with what is wrong.
 pub async fn review(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
-    me.actor.must(Deed::GenerateOwnTokens)?;
+    me.actor.must(Deed::ChangeTokens)?;
     let empty = Filled::empty(app.policy.default_days(me.account.role));
     let filled = Filled::posted(&form, &app.catalogue(), Filled { lifetime: String::new(), ..empty });
     if form.text("do") == "filter" {

@@ -167,7 +167,7 @@ impl View {
 
     fn ask(&self, me: &SignedIn) -> Ask {
         Ask {
-            owner: me.account.id.clone(),
+            owners: Some(vec![me.account.id.clone()]),
             tab: self.tab,
             q: self.q.clone(),
             sort: self.sort,
@@ -225,7 +225,7 @@ async fn render(
         .await?;
     let catalogue = app.catalogue();
     let reading = Reading::of(&me.account, now);
-    let may = me.actor.may(Deed::GenerateOwnTokens);
+    let may = me.actor.may(Deed::ChangeTokens);
     let row = |listed: &Listed| TokenRow {
         id: listed.token.id.to_string(),
         name: listed.token.name.clone(),

@@ -8,7 +8,6 @@ use super::edit::{self, Seen, Typed, Waiting};
 use super::form::{About, Filled, Present, expiry_part, last_day_iso, lifetimes, wished as expiry_wished};
 use super::list::ADDRESS;
 use super::reveal::{already_shown, page_address, reveal, row_address};
-use crate::actor::Deed;
 use crate::app::App;
 use crate::confirm::{self, Action};
 use crate::error::{Error, Problem, Replay, Result};
@@ -146,9 +145,7 @@ pub async fn review(
 ) -> Result<HttpResponse> {
     let about = About::to_change(&app, &me, &id).await?;
     let present = about.present()?;
-    if !me.actor.is(&present.token.owner_id) {
-        me.actor.must(Deed::MakeAdmins)?;
-    }
+    token::must_take_values(&me.actor, about.relation, &about.owner)?;
     let typed = Typed { filled: typed_beside(&me, &app, present, &form), wished: Wished::posted(&form) };
     let seen = Seen::read(&form, &app);
     if seen.is_not(present) {
