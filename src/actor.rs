@@ -21,6 +21,8 @@ pub enum Via {
     /// A program with a value of that token.
     Token(TokenId),
     CommandLine,
+    /// Hallpass itself, in a job.
+    Program,
     Setup,
     /// Nobody yet: a password that was tried.
     SignIn,
@@ -181,6 +183,7 @@ impl Via {
             Via::Session(id) => format!("session {id}"),
             Via::Token(id) => format!("token {id}"),
             Via::CommandLine => "command line".into(),
+            Via::Program => "program".into(),
             Via::Setup => "setup".into(),
             Via::SignIn => "sign-in".into(),
         }

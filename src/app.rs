@@ -20,7 +20,7 @@ use crate::secret::{Random, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::Stamp;
 use crate::usage::Usage;
-use crate::{account, token};
+use crate::{account, audit, token};
 
 /// How long a person waits for a database that is silent, and for one that is slow to write (a large import).
 const READ_PATIENCE: Duration = Duration::from_secs(5);
@@ -177,6 +177,7 @@ impl App {
             let policy = self.policy();
             let mut tx = Tx::new(conn, now, &policy, &self.random);
             let done = verb(&mut tx)?;
+            audit::chain::seal(&mut tx)?;
             Ok((done, tx.into_changes()))
         })?;
         for change in changes {

@@ -65,6 +65,10 @@ pub struct Settings {
     #[arg(long, env = "HALLPASS_METRICS_FROM", value_name = "CIDRS", global = true)]
     pub metrics_from: Option<String>,
 
+    /// Days that events stay in the audit log [default: for ever]
+    #[arg(long, env = "HALLPASS_AUDIT_DAYS", value_name = "DAYS", global = true)]
+    pub audit_days: Option<u32>,
+
     /// Least level of log lines: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "HALLPASS_LOG", value_name = "LEVEL", global = true)]
     pub log: Option<String>,
@@ -91,6 +95,7 @@ pub struct Config {
     pub hashing_threads: Option<std::num::NonZeroUsize>,
     pub limits: Limits,
     pub metrics_from: Vec<IpNet>,
+    pub audit_days: Option<u32>,
     pub log: tracing::Level,
     pub log_json: bool,
     pub policy: Policy,
@@ -136,6 +141,10 @@ impl Settings {
             hashing_threads,
             limits: limits(self.max_connections.or(file.max_connections))?,
             metrics_from: networks("metrics_from", &metrics_from)?,
+            audit_days: match self.audit_days.or(file.audit_days) {
+                Some(0 | 36_501..) => return Err("audit_days has to be between 1 and 36500.".into()),
+                days => days,
+            },
             log: level(&over(self.log, file.log, "info"))?,
             log_json: match over(self.log_format, file.log_format, "text").as_str() {
                 "text" => false,
@@ -263,6 +272,7 @@ mod tests {
             |s| s.log_format = Some("xml".into()),
             |s| s.hashing_threads = Some(0),
             |s| s.max_connections = Some(0),
+            |s| s.audit_days = Some(0),
             |s| s.metrics_from = Some("everybody".into()),
             |s| s.config = Some("/nowhere/hallpass.toml".into()),
         ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::audit::retention;
 use crate::error::Result;
 use crate::{account, confirm, refusal, session, usage};
 
@@ -14,12 +15,13 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Runs until `stop` turns true; then use is written once more. Each has a loop of its own: a slow flush must not
-/// keep verification from hearing the news.
-pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
+/// keep verification from hearing the news. `audit_days` is how long events are kept; `None` for ever.
+pub async fn run(app: Arc<App>, audit_days: Option<u32>, stop: watch::Receiver<bool>) {
     tokio::join!(
         every(FOLLOW_EVERY, &app, "follow", App::follow, stop.clone()),
         every(FLUSH_EVERY, &app, "flush", flush_usage, stop.clone()),
-        every(PRUNE_EVERY, &app, "prune", prune_all, stop),
+        every(PRUNE_EVERY, &app, "prune", prune_all, stop.clone()),
+        every(PRUNE_EVERY, &app, "audit", move |app| prune_audit(app, audit_days), stop),
     );
     blocking(&app, "flush", flush_usage).await;
 }
@@ -28,7 +30,7 @@ async fn every(
     span: Duration,
     app: &Arc<App>,
     job: &'static str,
-    work: fn(&App) -> Result<()>,
+    work: impl Fn(&App) -> Result<()> + Copy + Send + 'static,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut interval = tokio::time::interval(span);
@@ -41,7 +43,7 @@ async fn every(
     }
 }
 
-async fn blocking(app: &Arc<App>, job: &'static str, work: fn(&App) -> Result<()>) {
+async fn blocking(app: &Arc<App>, job: &'static str, work: impl Fn(&App) -> Result<()> + Send + 'static) {
     let app = app.clone();
     let done = tokio::task::spawn_blocking(move || work(&app)).await;
     match done {
@@ -66,4 +68,17 @@ pub fn prune_all(app: &App) -> Result<()> {
         refusal::prune(tx)?;
         Ok(())
     })
+}
+
+/// Events that are past their days, some at a time so that nobody waits long for the writer; then what was deleted is told.
+pub fn prune_audit(app: &App, days: Option<u32>) -> Result<()> {
+    let Some(days) = days else { return Ok(()) };
+    let (limit, mut deleted) = (retention::limit(app.now(), days), 0);
+    loop {
+        match app.write_now(|tx| retention::delete_some(tx, limit))? {
+            0 => break,
+            some => deleted += some,
+        }
+    }
+    if deleted > 0 { app.write_now(|tx| retention::tell(tx, deleted)) } else { Ok(()) }
 }

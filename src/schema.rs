@@ -210,6 +210,17 @@ diesel::table! {
         ip -> Text,
         agent -> Text,
         folded -> Text,
+        number -> BigInt,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    chain (name) {
+        name -> Text,
+        number -> BigInt,
+        hash -> Text,
+        at -> Nullable<Timestamp>,
     }
 }
 

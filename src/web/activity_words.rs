@@ -36,6 +36,11 @@ pub fn named(entry: &Entry) -> Named {
         "session.sign_out" => ("Signed out", "log-out"),
         "session.refuse" => ("Sign-in refused", "triangle-alert"),
         "session.end" => ("Session ended", "log-out"),
+        "change.refuse" => ("Change refused", "triangle-alert"),
+        "audit.prune" => ("Old events deleted", "hourglass"),
+        "access_set.generate" => ("Access set added", "plus"),
+        "access_set.edit" => ("Access set edited", "pencil"),
+        "access_set.remove" => ("Access set removed", "trash-2"),
         "confirm.refuse" => ("Wrong password at a change", "triangle-alert"),
         "account.setup" => ("Account set up", "user"),
         "account.generate" => ("Account added", "user"),
@@ -166,6 +171,8 @@ mod tests {
             ip: String::new(),
             agent: String::new(),
             folded: String::new(),
+            number: 1,
+            hash: String::new(),
         };
         let reading = Reading { now: at, zone: Zone::UTC, dates: DateStyle::Word };
         let entry = Entry::Change(event);
