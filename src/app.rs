@@ -97,6 +97,10 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+fn newest_change(conn: &mut Conn) -> Result<i64> {
+    Ok(sequence::table.find("change").select(sequence::value).first(conn)?)
+}
+
 impl App {
     /// Knows nothing yet: [`App::follow`] fills index and catalogue.
     pub fn new(parts: Parts) -> Arc<App> {
@@ -181,25 +185,46 @@ impl App {
     pub fn follow(&self) -> Result<()> {
         let asked = self.now();
         let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.followed.load(Ordering::Acquire) < 0 {
+            self.learn_everything(asked, &mut loaded)?;
+        }
         self.db.snapshot(|conn| {
-            let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
+            let newest = newest_change(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
             if newest != seen {
-                // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
                 token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
                 self.followed.store(newest, Ordering::Release);
             }
             if newest != seen || *loaded == NOT_LOADED {
-                let fingerprint = catalogue::store::fingerprint(conn)?;
-                if *loaded != fingerprint {
-                    self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
-                    *loaded = fingerprint;
-                }
+                self.follow_catalogue(conn, &mut loaded)?;
             }
             Ok(())
         })?;
         self.heard.store(asked.millis(), Ordering::Release);
+        Ok(())
+    }
+
+    /// What is changed while it reads has a higher version than the one it begins with, and is read again.
+    fn learn_everything(&self, asked: Stamp, loaded: &mut (i64, i64)) -> Result<()> {
+        let begun = self.db.snapshot(|conn| {
+            // First, so that the symbols of its methods have the order in which tokens list them.
+            self.follow_catalogue(conn, loaded)?;
+            // A token is frozen for as long as its account is unknown.
+            account::changed_since(conn, -1, |facts| self.index.learn_account(facts))?;
+            newest_change(conn)
+        })?;
+        token::every(&self.db, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+        self.followed.store(begun, Ordering::Release);
+        Ok(())
+    }
+
+    fn follow_catalogue(&self, conn: &mut Conn, loaded: &mut (i64, i64)) -> Result<()> {
+        let fingerprint = catalogue::store::fingerprint(conn)?;
+        if *loaded != fingerprint {
+            self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
+            *loaded = fingerprint;
+        }
         Ok(())
     }
 
