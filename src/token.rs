@@ -28,7 +28,7 @@ mod tests;
 use learn::{facts, known_values};
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
-pub use learn::changed_since;
+pub use learn::{changed_since, every};
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
 /// How many tokens one change may name.
