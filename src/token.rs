@@ -334,6 +334,12 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
     Ok(actor.may_as(relation, Deed::SeeTokens).then_some((token, value)))
 }
 
+/// The name of each token of these that there is, and whether it is removed.
+pub fn names(conn: &mut Conn, ids: &[TokenId]) -> Result<Vec<(TokenId, String, bool)>> {
+    let rows = tokens::table.filter(tokens::id.eq_any(ids));
+    Ok(rows.select((tokens::id, tokens::name, tokens::removed_at.is_not_null())).load(conn)?)
+}
+
 /// Whether any token has or had that value.
 pub fn is_value(conn: &mut Conn, digest: Digest) -> Result<bool> {
     let count: i64 = generations::table.filter(generations::digest.eq(digest.hex())).count().get_result(conn)?;

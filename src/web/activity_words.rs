@@ -18,10 +18,17 @@ pub struct Named {
 }
 
 pub fn named(entry: &Entry) -> Named {
-    let action = match entry {
-        Entry::Change(event) => event.action.as_str(),
-        Entry::Refusal(_) => return Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
-    };
+    match entry {
+        Entry::Change(event) => {
+            let (text, icon, tone) = action(&event.action);
+            Named { text: text.to_owned(), icon, tone }
+        }
+        Entry::Refusal(_) => Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
+    }
+}
+
+/// What an action is called, its icon and tone; one without words by its own name.
+pub fn action(action: &str) -> (&str, &'static str, Tone) {
     let (text, icon) = match action {
         "token.generate" => ("Token generated", "plus"),
         "token.edit" => ("Token edited", "pencil"),
@@ -54,7 +61,7 @@ pub fn named(entry: &Entry) -> Named {
         other => (other, "info"),
     };
     let tone = if action.ends_with(".refuse") { Tone::Bad } else { Tone::Plain };
-    Named { text: text.to_owned(), icon, tone }
+    (text, icon, tone)
 }
 
 /// The details in one line; for a refusal without its request and reference.
@@ -81,6 +88,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             parts.push(words::changes_told(catalogue, &detail, reading));
             parts
         }
+        "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
         "account.setup" | "account.generate" => [text(&detail, "email"), text(&detail, "role")]
             .into_iter()
