@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
-use crate::policy::Policy;
+use crate::policy::{Policy, Saved};
 use crate::schema::{sequence, settings};
 use crate::scope::Symbols;
 use crate::secret::{Random, Secret};
@@ -27,6 +27,8 @@ const READ_PATIENCE: Duration = Duration::from_secs(5);
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 /// The fingerprint of no catalogue at all.
 const NOT_LOADED: (i64, i64) = (-1, -1);
+/// The version of the settings file's policy: every saved one is newer.
+const OF_THE_FILE: i64 = -1;
 
 /// Where time comes from: the machine, or a test.
 #[derive(Clone)]
@@ -69,7 +71,6 @@ impl Random {
 pub struct App {
     pub db: Db,
     pub index: Index,
-    pub policy: Policy,
     /// The word before the `_` of every value.
     pub prefix: String,
     pub hasher: Hasher,
@@ -78,6 +79,7 @@ pub struct App {
     pub metrics: Metrics,
     clock: Clock,
     symbols: Arc<Symbols>,
+    policy: RwLock<(i64, Arc<Policy>)>,
     catalogue: RwLock<Arc<Catalogue>>,
     /// One reload at a time, so that an older read never replaces a newer one.
     reloading: Mutex<(i64, i64)>,
@@ -104,7 +106,6 @@ impl App {
         Arc::new(App {
             db: parts.db,
             index: Index::default(),
-            policy: parts.policy,
             prefix: parts.prefix,
             hasher: parts.hasher,
             random: parts.random,
@@ -112,6 +113,7 @@ impl App {
             metrics: Metrics::new(now),
             clock: parts.clock,
             symbols: Arc::default(),
+            policy: RwLock::new((OF_THE_FILE, Arc::new(parts.policy))),
             catalogue: RwLock::default(),
             reloading: Mutex::new(NOT_LOADED),
             followed: AtomicI64::new(-1),
@@ -121,6 +123,16 @@ impl App {
 
     pub fn now(&self) -> Stamp {
         (self.clock.0)().into()
+    }
+
+    /// The limits of this moment.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// The version of the present limits: a saved one's own, `-1` as long as the settings file counts.
+    pub fn policy_version(&self) -> i64 {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).0
     }
 
     pub fn catalogue(&self) -> Arc<Catalogue> {
@@ -162,7 +174,8 @@ impl App {
     pub fn write_now<T>(&self, verb: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         let now = self.now();
         let (done, changes) = self.db.write(|conn| {
-            let mut tx = Tx::new(conn, now, &self.policy, &self.random);
+            let policy = self.policy();
+            let mut tx = Tx::new(conn, now, &policy, &self.random);
             let done = verb(&mut tx)?;
             Ok((done, tx.into_changes()))
         })?;
@@ -171,6 +184,7 @@ impl App {
                 Change::Token(facts) => self.index.learn_token(facts, &self.symbols),
                 Change::Account(facts) => self.index.learn_account(facts),
                 Change::Catalogue => self.reload_catalogue(),
+                Change::Policy(saved) => self.learn_policy(saved),
             }
         }
         Ok(done)
@@ -185,6 +199,9 @@ impl App {
             let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
             if newest != seen {
+                if let Some(saved) = Saved::load(conn)? {
+                    self.learn_policy(saved);
+                }
                 // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
                 token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
@@ -201,6 +218,22 @@ impl App {
         })?;
         self.heard.store(asked.millis(), Ordering::Release);
         Ok(())
+    }
+
+    /// Reads the saved policy alone, if there is one: for who does not follow, the command line.
+    pub fn follow_policy(&self) -> Result<()> {
+        if let Some(saved) = self.db.read(Saved::load)? {
+            self.learn_policy(saved);
+        }
+        Ok(())
+    }
+
+    /// An older one that comes late changes nothing.
+    fn learn_policy(&self, saved: Saved) {
+        let mut known = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        if saved.version > known.0 {
+            *known = (saved.version, Arc::new(saved.policy));
+        }
     }
 
     /// Whether verification may still trust its memory: where processes share a database, it was heard of in time.

@@ -73,7 +73,7 @@ pub struct Settings {
     #[arg(long, env = "HALLPASS_LOG_FORMAT", value_name = "FORMAT", global = true)]
     pub log_format: Option<String>,
 
-    /// The operator's limits; in the file only
+    /// The operator's limits; in the file, until they are saved on the page
     #[arg(skip)]
     pub policy: Option<Policy>,
 }

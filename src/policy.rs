@@ -1,9 +1,17 @@
-//! The operator's limits (product contract, section 4), from the settings file; each has the default of the contract.
+//! The operator's limits (product contract, section 4), from the settings file until somebody saves them on the page, and from
+//! the database from then on; each has the default of the contract.
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::schema::settings;
 use crate::types::{Extender, Role};
+
+/// The row of `settings` that holds a saved policy, as JSON.
+const ROW: &str = "policy";
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -52,9 +60,35 @@ impl Default for Policy {
     }
 }
 
+/// A policy as it was saved, with the version of that change: of two, the one with the higher version counts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    pub version: i64,
+    pub policy: Policy,
+}
+
+impl Saved {
+    /// What anybody has saved; `None` as long as the settings file counts.
+    pub fn load(conn: &mut Conn) -> Result<Option<Saved>> {
+        let row: Option<String> = settings::table.find(ROW).select(settings::value).first(conn).optional()?;
+        row.map(|json| serde_json::from_str(&json).map_err(Error::internal)).transpose()
+    }
+
+    /// Writes the one row. The version is the transaction's own: whoever follows the database reads it again.
+    pub fn store(&self, conn: &mut Conn) -> Result<()> {
+        let json = serde_json::to_string(self).map_err(Error::internal)?;
+        let present = diesel::update(settings::table.find(ROW)).set(settings::value.eq(&json)).execute(conn)?;
+        if present == 0 {
+            let row = (settings::name.eq(ROW), settings::value.eq(&json));
+            diesel::insert_into(settings::table).values(row).execute(conn)?;
+        }
+        Ok(())
+    }
+}
+
 impl Policy {
     /// Refuses settings that contradict each other, in one sentence.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> std::result::Result<(), String> {
         if self.max_lifetime == 0 || self.max_lifetime > 36_500 {
             return Err("policy.max_lifetime has to be between 1 and 36500 days.".into());
         }

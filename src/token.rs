@@ -1,11 +1,10 @@
-//! Tokens: a named, scoped, expiring right to call methods as an account. Their rows, generating, disabling, removing, and what
-//! verification learns of them; typing and checking, editing, regenerating and lists are beside.
+//! Tokens: a named, scoped, expiring right to call methods as an account. Their rows, generating, disabling and removing; typing
+//! and checking, editing, regenerating, lists and what verification learns of them are beside.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use uuid::Uuid;
 
 use crate::account::{self, Account};
 use crate::actor::{Actor, Deed, Origin, Relation, Via};
@@ -15,21 +14,23 @@ use crate::error::{Error, OrTaken, Result};
 use crate::schema::{accounts, generations, tokens};
 use crate::scope::{MethodSymbols, Symbols};
 use crate::secret::{Digest, Secret};
-use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
+use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
 pub mod draft;
 pub mod edit;
+mod learn;
 pub mod list;
 pub mod regenerate;
 #[cfg(test)]
 mod tests;
 
+use learn::{facts, known_values};
+
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
+pub use learn::changed_since;
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
-/// For how long verification remembers a value that has ended, to tell its owner when it is used.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
 /// How many tokens one change may name.
 pub const MOST_AT_ONCE: usize = 10_000;
 /// Ids in one statement: well below what a database takes as parameters.
@@ -339,21 +340,6 @@ pub fn is_value(conn: &mut Conn, digest: Digest) -> Result<bool> {
     Ok(count > 0)
 }
 
-/// The values that verification knows, by token.
-fn known_values(conn: &mut Conn, of: &[Token], now: Stamp) -> Result<BTreeMap<TokenId, Vec<Generation>>> {
-    let mut known: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
-    for chunk in of.chunks(CHUNK) {
-        let rows = generations::table
-            .filter(generations::token_id.eq_any(chunk.iter().map(|token| &token.id)))
-            .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
-            .select(Generation::as_select());
-        for value in rows.load::<Generation>(conn)? {
-            known.entry(value.token_id.clone()).or_default().push(value);
-        }
-    }
-    Ok(known)
-}
-
 /// Status, the first that applies. `frozen` is whether the owner's account is disabled.
 pub fn status(token: &Token, grace_until: Option<Stamp>, frozen: bool, now: Stamp, notice: TimeDelta) -> Status {
     match () {
@@ -405,96 +391,4 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
         .select((tokens::access_set, diesel::dsl::count_star()))
         .load(conn)?;
     Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
-}
-
-/// What verification learns of a token.
-fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
-    let known = values.iter().filter(|value| value.ends_at.is_none_or(|end| now.minus(REMEMBERED) < end));
-    TokenFacts {
-        id: token.id.clone(),
-        owner: token.owner_id.clone(),
-        version: token.version,
-        name: token.name.clone(),
-        scopes: token.scopes.clone(),
-        allow: token.allow.clone(),
-        ip_allow: token.ip_allow.clone(),
-        rate_per_minute: token.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
-        enabled: token.enabled,
-        expires_at: token.expires_at,
-        removed: token.removed_at.is_some(),
-        values: known
-            .filter_map(|value| {
-                let digest = Digest::from_hex(&value.digest)?;
-                Some(ValueFacts { digest, number: value.number, ends_at: value.ends_at })
-            })
-            .collect(),
-    }
-}
-
-/// What the index takes of a row: no more is read for a million of them.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = tokens)]
-#[diesel(check_for_backend(MultiBackend))]
-struct Row {
-    id: TokenId,
-    owner_id: AccountId,
-    version: i64,
-    name: String,
-    scopes: Lines,
-    allow: Lines,
-    ip_allow: Lines,
-    rate_per_minute: Option<i64>,
-    enabled: bool,
-    expires_at: Option<Stamp>,
-    removed_at: Option<Stamp>,
-}
-
-/// Every token whose version is above `seen`, for the index, with the values that it knows. With `seen` below every version
-/// whole tables are read as they lie: through the index of versions each row would be looked for.
-pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnMut(TokenFacts)) -> Result<()> {
-    let every = generations::table
-        .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
-        .select((generations::token_id, generations::number, generations::digest, generations::ends_at));
-    let of = tokens::id.eq(generations::token_id).and(tokens::version.gt(seen));
-    let changed = every.filter(diesel::dsl::exists(tokens::table.filter(of)));
-    let mut values: Vec<(Uuid, ValueFacts)> = Vec::new();
-    let mut keep = |row: QueryResult<(TokenId, i64, String, Option<Stamp>)>| -> Result<()> {
-        let (id, number, digest, ends_at) = row?;
-        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, ends_at });
-        values.extend(id.uuid().zip(value));
-        Ok(())
-    };
-    match seen < 0 {
-        true => every.load_iter(conn)?.try_for_each(&mut keep)?,
-        false => changed.load_iter(conn)?.try_for_each(&mut keep)?,
-    }
-    values.sort_by_key(|(id, _)| *id);
-    let mut tell = |row: QueryResult<Row>| -> Result<()> {
-        let row = row?;
-        let id = row.id.uuid();
-        let from = values.partition_point(|(of, _)| Some(*of) < id);
-        let of = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
-        learn(TokenFacts {
-            id: row.id,
-            owner: row.owner_id,
-            version: row.version,
-            name: row.name,
-            scopes: row.scopes,
-            allow: row.allow,
-            ip_allow: row.ip_allow,
-            rate_per_minute: row.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
-            enabled: row.enabled,
-            expires_at: row.expires_at,
-            removed: row.removed_at.is_some(),
-            values: of.map(|(_, value)| value.clone()).collect(),
-        });
-        Ok(())
-    };
-    match seen < 0 {
-        true => tokens::table.select(Row::as_select()).load_iter(conn)?.try_for_each(&mut tell),
-        false => {
-            let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
-            changed.load_iter(conn)?.try_for_each(&mut tell)
-        }
-    }
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::policy::Policy;
+use crate::policy::{Policy, Saved};
 use crate::schema::sequence;
 use crate::secret::{Digest, Random};
 use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId};
@@ -22,11 +22,12 @@ pub struct Tx<'a> {
     changes: Vec<Change>,
 }
 
-/// What the index has to hear of once the transaction is committed.
+/// What the process has to hear of once the transaction is committed.
 pub enum Change {
     Token(TokenFacts),
     Account(AccountFacts),
     Catalogue,
+    Policy(Saved),
 }
 
 /// All that verification asks of one token, at one version of its row.

@@ -89,14 +89,16 @@ fn open(config: &Config) -> Result<Arc<App>, String> {
     })
     .map_err(|cause| format!("The threads for hashing passwords cannot be started: {cause}."))?;
     let readers = u32::try_from(cores().get() * 2).unwrap_or(4).clamp(4, 16);
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         db: Db::open(&config.database, readers)?,
         policy: config.policy.clone(),
         prefix: config.prefix.clone(),
         hasher,
         random,
         clock: Clock::of_the_machine(),
-    }))
+    });
+    app.follow_policy().map_err(|error| error.to_string())?;
+    Ok(app)
 }
 
 fn make_file(path: &Path) -> Result<(), String> {

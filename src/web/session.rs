@@ -113,7 +113,7 @@ pub async fn setup_form(
     let page = SetupPage {
         shell: frame.shell("Set up Hallpass", "", None)?,
         code: Posted::from_query(request.query_string()).text("code").to_owned(),
-        password_min: app.policy.password_min,
+        password_min: app.policy().password_min,
         ..SetupPage::default()
     };
     frame.page(StatusCode::OK, &page)
@@ -143,7 +143,7 @@ pub async fn set_up(
                 code: form.text("code").to_owned(),
                 name: form.text("name").to_owned(),
                 email: form.text("email").to_owned(),
-                password_min: app.policy.password_min,
+                password_min: app.policy().password_min,
                 errors: field_errors(&problems),
                 note: None,
             };
@@ -156,7 +156,7 @@ pub async fn set_up(
 async fn make_owner(app: &Arc<App>, code: &SetupCode, form: &Posted, origin: Origin) -> Result<Account> {
     let draft = PersonDraft { name: form.text("name").into(), email: form.text("email").into(), role: Role::Owner };
     let password = Password::new(form.text("password").to_owned());
-    let mut problems = match draft.check(&password, app.policy.password_min) {
+    let mut problems = match draft.check(&password, app.policy().password_min) {
         Err(Error::Invalid(problems)) => problems,
         checked => checked.map(|()| Vec::new())?,
     };

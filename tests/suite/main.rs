@@ -13,6 +13,7 @@ mod forms;
 mod matrix;
 mod oauth;
 mod people;
+mod policy;
 mod proxies;
 mod race;
 mod regenerate;

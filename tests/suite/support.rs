@@ -54,7 +54,7 @@ impl Site {
 
     /// Another process on the same database, with the same clock.
     pub fn beside(&self) -> Site {
-        Site::on(self.place.clone(), self.app.policy.clone(), config(), self.clock.clone(), None, None)
+        Site::on(self.place.clone(), (*self.app.policy()).clone(), config(), self.clock.clone(), None, None)
     }
 
     fn on(

@@ -75,16 +75,16 @@ impl About {
 
     /// What the policy and the catalogue let the owner have, read in the time zone of who looks.
     pub fn limits<'a>(&self, app: &'a App, me: &SignedIn, catalogue: &'a Catalogue) -> Limits<'a> {
-        let now = app.now();
+        let (now, policy) = (app.now(), app.policy());
         let value_of = |present: &Present| present.values.first().map(|value| value.created_at);
         Limits {
             catalogue,
-            policy: &app.policy,
             role: self.owner.role,
             zone: me.account.zone(),
             now,
             since: self.token.as_ref().and_then(value_of).unwrap_or(now),
-            standing: self.token.as_ref().map(|present| Standing::of(&present.token, &me.actor, &app.policy)),
+            standing: self.token.as_ref().map(|present| Standing::of(&present.token, &me.actor, &policy)),
+            policy,
         }
     }
 
@@ -279,7 +279,7 @@ pub fn form_page(
 }
 
 pub fn lifetimes(limits: &Limits<'_>, chosen: &str) -> Vec<Choice> {
-    let policy = limits.policy;
+    let policy = &limits.policy;
     let within = |days: &u32| when::in_days(limits.now.utc(), *days, limits.zone) <= limits.last_day();
     let mut choices: Vec<(String, String)> = PRESETS
         .into_iter()
