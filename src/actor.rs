@@ -85,7 +85,7 @@ const TABLE: &[(Deed, [Option<Role>; 6])] = {
         (Deed::SeeServiceAccount,    [Some(Viewer),       Some(Viewer),      Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
         (Deed::ChangeServiceAccount, [NO,                 Some(Contributor), Some(Contributor), Some(Contributor),  NO,           Some(Admin)]),
         (Deed::SeeTeam,              [NO,                 NO,                Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
-        (Deed::ChangeMembers,        [NO,                 NO,                NO,                Some(TokenCreator), NO,           Some(Admin)]),
+        (Deed::ChangeMembers,        [NO,                 NO,                Some(Admin),       Some(TokenCreator), NO,           Some(Admin)]),
         (Deed::Administer,           [Some(Admin),        NO,                Some(Admin),       Some(Admin),        Some(Admin),  Some(Admin)]),
         (Deed::MakeAdmins,           [Some(Owner),        NO,                NO,                NO,                 Some(Owner),  NO]),
     ]

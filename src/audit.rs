@@ -16,7 +16,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::schema::events;
 use crate::tx::Tx;
-use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TokenId};
+use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TeamId, TokenId};
 
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = events)]
@@ -62,6 +62,10 @@ impl<'a> Subject<'a> {
 
     pub fn account(id: &'a AccountId, name: &'a str) -> Subject<'a> {
         Subject { kind: "account", id: id.as_str(), name }
+    }
+
+    pub fn team(id: &'a TeamId, name: &'a str) -> Subject<'a> {
+        Subject { kind: "team", id: id.as_str(), name }
     }
 
     pub fn api(id: &'a ApiId, slug: &'a str) -> Subject<'a> {
