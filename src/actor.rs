@@ -22,6 +22,8 @@ pub enum Via {
     Token(TokenId),
     CommandLine,
     Setup,
+    /// The one-time link that sets a password.
+    Invitation,
     /// Nobody yet: a password that was tried.
     SignIn,
 }
@@ -182,6 +184,7 @@ impl Via {
             Via::Token(id) => format!("token {id}"),
             Via::CommandLine => "command line".into(),
             Via::Setup => "setup".into(),
+            Via::Invitation => "invitation".into(),
             Via::SignIn => "sign-in".into(),
         }
     }
