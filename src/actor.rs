@@ -24,6 +24,8 @@ pub enum Via {
     /// Hallpass itself, in a job.
     Program,
     Setup,
+    /// The one-time link that sets a password.
+    Invitation,
     /// Nobody yet: a password that was tried.
     SignIn,
 }
@@ -185,6 +187,7 @@ impl Via {
             Via::CommandLine => "command line".into(),
             Via::Program => "program".into(),
             Via::Setup => "setup".into(),
+            Via::Invitation => "invitation".into(),
             Via::SignIn => "sign-in".into(),
         }
     }

@@ -123,3 +123,9 @@ pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec
     let since = events::table.filter(events::subject_id.eq(id.as_str())).filter(events::at.ge(since));
     Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
 }
+
+/// When an account last did something that is in its own activity.
+pub fn last_of(conn: &mut Conn, account: &AccountId) -> Result<Option<Stamp>> {
+    let own = events::table.filter(events::owner_id.eq(account).and(events::actor_id.eq(account)));
+    Ok(own.order(events::id.desc()).select(events::at).first(conn).optional()?)
+}

@@ -60,6 +60,7 @@ pub fn flush_usage(app: &App) -> Result<()> {
 }
 
 pub fn prune_all(app: &App) -> Result<()> {
+    while app.write_now(account::list::index_words)? > 0 {}
     app.write_now(|tx| {
         session::prune(tx)?;
         confirm::prune(tx)?;

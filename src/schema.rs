@@ -66,6 +66,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    account_words (account_id, word) {
+        account_id -> Text,
+        word -> Text,
+    }
+}
+
+diesel::table! {
     guesses (account_key) {
         account_key -> Text,
         failures -> BigInt,
@@ -277,6 +284,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     teams,
     members,
     invitations,
+    account_words,
     guesses,
     tokens,
     generations,

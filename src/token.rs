@@ -19,6 +19,7 @@ use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenK
 
 pub mod draft;
 pub mod edit;
+pub mod hand_over;
 mod learn;
 pub mod list;
 pub mod regenerate;
@@ -397,4 +398,25 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
         .select((tokens::access_set, diesel::dsl::count_star()))
         .load(conn)?;
     Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
+}
+
+/// How many tokens of each account may still live: neither removed nor past their end.
+pub fn living_by_owner(conn: &mut Conn, owners: &[AccountId], now: Stamp) -> Result<BTreeMap<AccountId, i64>> {
+    let counted = tokens::table
+        .filter(tokens::owner_id.eq_any(owners).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .group_by(tokens::owner_id)
+        .select((tokens::owner_id, diesel::dsl::count_star()));
+    Ok(counted.load::<(AccountId, i64)>(conn)?.into_iter().collect())
+}
+
+/// The same tokens themselves, by name.
+pub fn living_of(conn: &mut Conn, owner: &AccountId, now: Stamp) -> Result<Vec<Token>> {
+    let living = tokens::table
+        .filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .order((tokens::name_key, tokens::id));
+    Ok(living.select(Token::as_select()).load(conn)?)
 }

@@ -38,6 +38,7 @@ pub fn action(action: &str) -> (&str, &'static str, Tone) {
         "token.disable" => ("Token disabled", "circle-pause"),
         "token.enable" => ("Token enabled", "circle-play"),
         "token.remove" => ("Token removed", "trash-2"),
+        "token.hand_over" => ("Token handed over", "users"),
         "token.purge" => ("Token deleted for good", "trash-2"),
         "session.sign_in" => ("Signed in", "user"),
         "session.sign_out" => ("Signed out", "log-out"),
@@ -51,6 +52,13 @@ pub fn action(action: &str) -> (&str, &'static str, Tone) {
         "confirm.refuse" => ("Wrong password at a change", "triangle-alert"),
         "account.setup" => ("Account set up", "user"),
         "account.generate" => ("Account added", "user"),
+        "account.invite" => ("Invited, or sent a link", "user"),
+        "account.accept" => ("Link used, password set", "lock"),
+        "account.role" => ("Role changed", "shield"),
+        "account.give" => ("Service account handed over", "users"),
+        "account.remove" => ("Service account removed", "trash-2"),
+        "account.end_sessions" => ("Sessions ended", "log-out"),
+        "account.reset_guesses" => ("Wrong passwords forgotten", "lock"),
         "account.edit" => ("Account edited", "user"),
         "account.password" => ("Password changed", "lock"),
         "account.disable" => ("Account disabled", "circle-pause"),
@@ -81,7 +89,8 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             methods(catalogue, &detail, "scopes"),
             expires(detail.get("expires_at"), reading),
         ],
-        "token.edit" | "account.edit" => vec![words::changes_told(catalogue, &detail, reading)],
+        "token.hand_over" => vec![handed_over(&detail)],
+        "token.edit" | "account.edit" | "account.role" => vec![words::changes_told(catalogue, &detail, reading)],
         "token.widen" => vec![added(&detail, catalogue)],
         "token.regenerate" => {
             let mut parts = vec![old_value(&detail, event.at, reading)];
@@ -90,7 +99,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
         }
         "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
-        "account.setup" | "account.generate" => [text(&detail, "email"), text(&detail, "role")]
+        "account.setup" | "account.generate" | "account.invite" => [text(&detail, "email"), text(&detail, "role")]
             .into_iter()
             .flatten()
             .map(|word| word.replace('_', " "))
@@ -114,6 +123,12 @@ fn added(detail: &Value, catalogue: &Catalogue) -> String {
         0 => format!("Added {}", names.join(", ")),
         more => format!("Added {} and {}", names.join(", "), counted(more, "more method", "more methods")),
     }
+}
+
+/// "From jan@example.com to jan-ci, with a new value".
+fn handed_over(detail: &Value) -> String {
+    let owner = |half| detail.get(half).and_then(|half| text(half, "owner")).unwrap_or_default();
+    format!("From {} to {}, with a new value", owner("before"), owner("after"))
 }
 
 fn old_value(detail: &Value, at: Stamp, reading: &Reading) -> String {
