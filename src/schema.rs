@@ -177,6 +177,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamp>,
         removed_at -> Nullable<Timestamp>,
         version -> BigInt,
+        used_at -> Nullable<Timestamp>,
     }
 }
 

@@ -17,8 +17,10 @@ use crate::secret::{Digest, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod all;
 pub mod draft;
 pub mod edit;
+pub mod expiry;
 pub mod hand_over;
 mod learn;
 pub mod list;
