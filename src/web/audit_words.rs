@@ -21,7 +21,13 @@ pub fn facts(event: &Event, catalogue: &Catalogue, reading: &Reading) -> Vec<Fac
             before.or(after).into_iter().flatten().map(|(k, v)| fact(k, v, catalogue, reading)).collect()
         }
     };
-    let others = detail.iter().filter(|(name, value)| !(is_half(name) && value.is_object()));
+    let is_told = |name: &str, value: &Value| match value {
+        Value::Object(_) => !is_half(name),
+        Value::Array(entries) => !entries.is_empty(),
+        Value::Null => matches!(name, "expires_at" | "access_set"),
+        _ => true,
+    };
+    let others = detail.iter().filter(|(name, value)| is_told(name, value));
     facts.extend(others.map(|(name, value)| fact(name, value, catalogue, reading)));
     let mut add = |term: &str, text: &str, is_mono: bool| {
         if !text.is_empty() {
@@ -189,7 +195,6 @@ mod tests {
             told(detail),
             [
                 "E-mail: a@b.c",
-                "Resources: none",
                 "Enabled: yes",
                 "Expires: never",
                 "Old value until: 25 Nov, 09:00",
