@@ -54,6 +54,11 @@ impl<'a> Subject<'a> {
         Subject { kind: "api", id: id.as_str(), name: slug }
     }
 
+    /// There is one.
+    pub fn policy() -> Subject<'static> {
+        Subject { kind: "policy", id: "policy", name: "policy" }
+    }
+
     pub fn session(id: &'a SessionId) -> Subject<'a> {
         Subject { kind: "session", id: id.as_str(), name: "" }
     }
@@ -93,4 +98,10 @@ pub fn record(
 pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec<Event>> {
     let since = events::table.filter(events::subject_id.eq(id.as_str())).filter(events::at.ge(since));
     Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
+}
+
+/// The last events of a subject, newest first.
+pub fn last_of(conn: &mut Conn, subject: &Subject<'_>, most: i64) -> Result<Vec<Event>> {
+    let of = events::table.filter(events::subject_id.eq(subject.id)).filter(events::subject_kind.eq(subject.kind));
+    Ok(of.order(events::id.desc()).limit(most).select(Event::as_select()).load(conn)?)
 }

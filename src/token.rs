@@ -18,6 +18,7 @@ use crate::secret::{Digest, Secret};
 use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
 use crate::types::{AccountId, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod cut;
 pub mod draft;
 pub mod edit;
 pub mod list;
@@ -120,6 +121,7 @@ pub fn generate(
     if new.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
+    tx.policy.must_allow(owner.role, tx.now, new.expires_at)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,

@@ -9,6 +9,7 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/tokens", "key-round", "Access tokens"),
     settings("/settings/activity", "activity", "Activity"),
     administration("/admin/apis", "blocks", "APIs"),
+    administration("/admin/policy", "shield", "Policy"),
 ];
 
 struct Entry {

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "confirm"],
     &["catalogue", "refusal", "usage"],
     &["index"],
-    &["account", "activity", "token", "session", "app", "decision", "jobs", "metrics"],
+    &["account", "activity", "token", "session", "app", "decision", "jobs", "metrics", "policy_change"],
     &["http", "door"],
     &["web", "verify", "api", "cli"],
     &["server"],
