@@ -17,6 +17,7 @@ use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
 use crate::guess::{Guess, Guesses, account_key};
 use crate::password::{self, HashError, Password};
 use crate::schema::{accounts, guesses, sessions};
+use crate::token;
 use crate::tx::{AccountFacts, Change, Tx};
 use crate::types::{AccountId, AccountKind, Role, Stamp, TeamId, is_unprintable};
 use crate::when::{DateStyle, Zone};
@@ -226,6 +227,7 @@ pub fn disable(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId) -> Result<Account
         .execute(tx.conn)
         .or_missing()?;
     diesel::delete(sessions::table.filter(sessions::account_id.eq(id))).execute(tx.conn)?;
+    token::session::end_all(tx, id)?;
     let detail = serde_json::json!({ "before": { "enabled": true }, "after": { "enabled": false } });
     audit::record(tx, actor, "account.disable", Subject::account(id, &account.name), Some(id), detail)?;
     tx.changed(Change::Account(account.facts()));
@@ -243,6 +245,7 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId, phc: &str) -
     let account = by_id(tx.conn, id)?;
     diesel::update(accounts::table.find(id)).set(accounts::password.eq(phc)).execute(tx.conn).or_missing()?;
     diesel::delete(sessions::table.filter(sessions::account_id.eq(id))).execute(tx.conn)?;
+    token::session::end_all(tx, id)?;
     forget_guesses(tx, account.email_key.as_deref().unwrap_or_default())?;
     let subject = Subject::account(id, &account.name);
     audit::record(tx, actor, "account.password", subject, Some(id), serde_json::json!({}))

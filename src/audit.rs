@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use serde_json::Value;
 
-use crate::actor::Actor;
-use crate::db::{Conn, MultiBackend};
-use crate::error::Result;
+use crate::actor::{Actor, Deed};
+use crate::db::{Conn, MultiBackend, like};
+use crate::error::{Error, Result};
 use crate::schema::events;
 use crate::tx::Tx;
 use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TokenId};
@@ -93,4 +93,67 @@ pub fn record(
 pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec<Event>> {
     let since = events::table.filter(events::subject_id.eq(id.as_str())).filter(events::at.ge(since));
     Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
+}
+
+/// Which events.
+pub struct Ask {
+    /// Everybody's, for administrators; else what stands in the actor's own activity.
+    pub everyone: bool,
+    /// An action, or the beginning of some up to a dot; empty is every one.
+    pub action: String,
+    pub subject: Option<String>,
+    /// Words in any order, all of them found.
+    pub q: String,
+    pub limit: i64,
+    /// The id that the former page ended with. Ids are made from their instant, so that any is a place.
+    pub after: Option<EventId>,
+}
+
+pub struct Page {
+    pub rows: Vec<Event>,
+    pub next: Option<EventId>,
+    /// At most [`COUNTED`].
+    pub total: i64,
+}
+
+/// Rows that are counted at the most: a count goes through all of them.
+const COUNTED: i64 = 10_000;
+
+/// One page, newest first.
+pub fn list(conn: &mut Conn, actor: &Actor, ask: &Ask) -> Result<Page> {
+    let owner = match ask.everyone {
+        true => actor.must(Deed::Administer).map(|()| None)?,
+        false => Some(actor.account.clone().ok_or(Error::SignedOut)?),
+    };
+    if ask.after.as_ref().is_some_and(|id| id.uuid().is_none()) {
+        return Err(Error::invalid("after", "This cursor leads nowhere. Begin again without it."));
+    }
+    let found = || {
+        let mut query = events::table.into_boxed::<MultiBackend>();
+        if let Some(owner) = &owner {
+            query = query.filter(events::owner_id.eq(owner.clone()));
+        }
+        if let Some(subject) = &ask.subject {
+            query = query.filter(events::subject_id.eq(subject.clone()));
+        }
+        query = match ask.action.ends_with('.') {
+            _ if ask.action.is_empty() => query,
+            true => query.filter(events::action.like(format!("{}%", like(&ask.action))).escape('\\')),
+            false => query.filter(events::action.eq(ask.action.clone())),
+        };
+        for word in ask.q.to_lowercase().split_whitespace() {
+            query = query.filter(events::folded.like(format!("%{}%", like(word))).escape('\\'));
+        }
+        query
+    };
+    let behind = match &ask.after {
+        Some(id) => found().filter(events::id.lt(id.clone())),
+        None => found(),
+    };
+    let mut rows: Vec<Event> =
+        behind.order(events::id.desc()).limit(ask.limit + 1).select(Event::as_select()).load(conn)?;
+    let more = rows.len() as i64 > ask.limit;
+    rows.truncate(usize::try_from(ask.limit).unwrap_or_default());
+    let counted: Vec<EventId> = found().limit(COUNTED).select(events::id).load(conn)?;
+    Ok(Page { next: rows.last().filter(|_| more).map(|row| row.id.clone()), rows, total: counted.len() as i64 })
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::{account, confirm, refusal, session, usage};
+use crate::{account, confirm, refusal, repeat, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -64,6 +64,9 @@ pub fn prune_all(app: &App) -> Result<()> {
         account::prune_guesses(tx)?;
         usage::prune(tx)?;
         refusal::prune(tx)?;
+        repeat::prune(tx)?;
+        token::session::prune(tx)?;
+        token::purge::prune(tx)?;
         Ok(())
     })
 }

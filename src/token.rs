@@ -18,12 +18,19 @@ use crate::secret::{Digest, Secret};
 use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
 use crate::types::{AccountId, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod descent;
 pub mod draft;
 pub mod edit;
 pub mod list;
+pub mod purge;
+pub mod query;
 pub mod regenerate;
+pub mod session;
 #[cfg(test)]
 mod tests;
+
+use descent::Bounds;
+use purge::forget;
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
 
@@ -93,7 +100,8 @@ pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str, except: Option
 
 /// How many tokens of an account count against the policy's limit.
 pub fn count_of(conn: &mut Conn, owner: &AccountId) -> Result<i64> {
-    Ok(tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null())).count().get_result(conn)?)
+    let counted = tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()));
+    Ok(counted.filter(tokens::kind.ne(TokenKind::Session)).count().get_result(conn)?)
 }
 
 /// Makes the token and its first value; the answer is the only place where that value ever is.
@@ -120,6 +128,7 @@ pub fn generate(
     if new.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
+    Bounds::of(tx.conn, actor)?.must_hold(&new)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
@@ -169,7 +178,7 @@ fn fold(name: &str, description: &str) -> String {
 /// A token that the actor may see: their own, or any for administrators. All others are missing, not forbidden.
 pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
     let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
-    match sees(actor, &token) {
+    match token.kind != TokenKind::Session && sees(actor, &token) {
         true => Ok(token),
         false => Err(Error::Missing),
     }
@@ -214,6 +223,12 @@ pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Res
     }
 }
 
+/// The token that an actor speaks by.
+pub fn spoken_by(conn: &mut Conn, actor: &Actor) -> Result<Token> {
+    let Via::Token(id) = &actor.via else { return Err(Error::SignedOut) };
+    Ok(tokens::table.find(id).select(Token::as_select()).first(conn)?)
+}
+
 /// All of them, each [`changeable`], in the order of their ids; or an error.
 pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Token>> {
     if ids.len() > MOST_AT_ONCE {
@@ -227,7 +242,7 @@ pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Tok
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
         selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
     }
-    let gone = |token: &Token| !sees(actor, token) || token.removed_at.is_some();
+    let gone = |token: &Token| !sees(actor, token) || token.removed_at.is_some() || token.kind == TokenKind::Session;
     if selected.len() != wanted.len() || selected.iter().any(gone) {
         return Err(Error::Missing);
     }
@@ -240,6 +255,8 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     let version = tx.version()?;
     let mut changed = select(tx.conn, actor, ids)?;
     changed.retain(|token| token.enabled != enabled);
+    let bounds = Bounds::of(tx.conn, actor)?;
+    changed.iter().try_for_each(|token| bounds.must_reach(token))?;
     if enabled {
         let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
         owners.into_iter().try_for_each(|owner| must_reach(tx.conn, actor, owner))?;
@@ -453,10 +470,11 @@ pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnM
         Ok(())
     };
     match seen < 0 {
-        true => tokens::table.select(Row::as_select()).load_iter(conn)?.try_for_each(&mut tell),
+        true => tokens::table.select(Row::as_select()).load_iter(conn)?.try_for_each(&mut tell)?,
         false => {
             let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
-            changed.load_iter(conn)?.try_for_each(&mut tell)
+            changed.load_iter(conn)?.try_for_each(&mut tell)?
         }
     }
+    purge::changed_since(conn, seen, learn)
 }

@@ -11,7 +11,7 @@ use super::{MOST_AT_ONCE, Token, status};
 use crate::db::{Conn, MultiBackend, like};
 use crate::error::Result;
 use crate::schema::{accounts, generations, tokens, uses};
-use crate::types::{AccountId, Stamp, Status, TokenId};
+use crate::types::{AccountId, Stamp, Status, TokenId, TokenKind};
 
 pub const PAGE: i64 = 50;
 
@@ -133,7 +133,7 @@ macro_rules! found {
     ($from:expr, $ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
         let (ask, now): (&Ask, Stamp) = ($ask, $now);
         let mut query = $from
-            .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()))
+            .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()).and(tokens::kind.ne(TokenKind::Session)))
             .into_boxed::<MultiBackend>();
         for word in ask.q.to_lowercase().split_whitespace() {
             let in_words = tokens::folded.like(format!("%{}%", like(word))).escape('\\');

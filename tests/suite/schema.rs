@@ -48,7 +48,9 @@ fn every_column_of_the_code_is_in_the_tables() {
         events,
         calls,
         callers,
-        refusals
+        refusals,
+        tombstones,
+        repeats
     );
 }
 
