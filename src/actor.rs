@@ -1,4 +1,4 @@
-//! Who asks, and what each role may do: one table (product contract, section 3).
+//! Who asks, and what each role may do to what is theirs, their team's or another's: one table (product contract, section 3).
 
 use crate::error::{Error, Result};
 use crate::types::{AccountId, Role, SessionId, TokenId};
@@ -21,7 +21,11 @@ pub enum Via {
     /// A program with a value of that token.
     Token(TokenId),
     CommandLine,
+    /// Hallpass itself, in a job.
+    Program,
     Setup,
+    /// The one-time link that sets a password.
+    Invitation,
     /// Nobody yet: a password that was tried.
     SignIn,
 }
@@ -33,24 +37,80 @@ pub struct Origin {
     pub agent: String,
 }
 
-/// What the table below speaks of.
+/// What somebody may do, in the words of the table below.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Deed {
-    SeeOwn,
-    GenerateOwnTokens,
-    RunServiceAccounts,
+    SeeTokens,
+    /// Edit, disable, enable, remove, end a grace period.
+    ChangeTokens,
+    /// Generate and regenerate: to be shown a value that acts as the account.
+    TakeValues,
+    SeeServiceAccount,
+    /// Make, edit, give away, remove.
+    ChangeServiceAccount,
+    SeeTeam,
+    /// Add, remove, make a manager or a member.
+    ChangeMembers,
+    /// Invite, disable, enable, end sessions; APIs, policy, audit log, the teams themselves.
     Administer,
+    /// Make, lower and disable admins and owners.
     MakeAdmins,
 }
 
-/// The least role for each deed.
-const LEAST: &[(Deed, Role)] = &[
-    (Deed::SeeOwn, Role::Viewer),
-    (Deed::GenerateOwnTokens, Role::TokenCreator),
-    (Deed::RunServiceAccounts, Role::Contributor),
-    (Deed::Administer, Role::Admin),
-    (Deed::MakeAdmins, Role::Owner),
-];
+/// How an account stands to what a deed is done to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Relation {
+    /// The account itself, or its own tokens.
+    Own,
+    /// A service account that belongs to it.
+    OwnService,
+    /// A team that it is in, or one of that team's service accounts.
+    Member,
+    Manager,
+    /// Another person, or what belongs to them.
+    OtherPerson,
+    /// A service account or team that it has no part in.
+    Other,
+}
+
+/// The one table of the product contract, section 3: the least role for a deed by how one stands to its object, in the order
+/// of [`Relation::EVERY`]; `None` where the deed has no such object.
+#[rustfmt::skip]
+const TABLE: &[(Deed, [Option<Role>; 6])] = {
+    use Role::{Admin, Contributor, Owner, TokenCreator, Viewer};
+    const NO: Option<Role> = None;
+    &[
+        //                            own                 own service        member             manager             other person  other
+        (Deed::SeeTokens,            [Some(Viewer),       Some(Viewer),      Some(Viewer),      Some(Viewer),       Some(Admin),  Some(Admin)]),
+        (Deed::ChangeTokens,         [Some(TokenCreator), Some(Contributor), Some(Contributor), Some(TokenCreator), Some(Admin),  Some(Admin)]),
+        (Deed::TakeValues,           [Some(TokenCreator), Some(Contributor), Some(Contributor), Some(TokenCreator), Some(Owner),  Some(Admin)]),
+        (Deed::SeeServiceAccount,    [Some(Viewer),       Some(Viewer),      Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
+        (Deed::ChangeServiceAccount, [NO,                 Some(Contributor), Some(Contributor), Some(Contributor),  NO,           Some(Admin)]),
+        (Deed::SeeTeam,              [NO,                 NO,                Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
+        (Deed::ChangeMembers,        [NO,                 NO,                Some(Admin),       Some(TokenCreator), NO,           Some(Admin)]),
+        (Deed::Administer,           [Some(Admin),        NO,                Some(Admin),       Some(Admin),        Some(Admin),  Some(Admin)]),
+        (Deed::MakeAdmins,           [Some(Owner),        NO,                NO,                NO,                 Some(Owner),  NO]),
+    ]
+};
+
+impl Relation {
+    pub const EVERY: [Relation; 6] = [
+        Relation::Own,
+        Relation::OwnService,
+        Relation::Member,
+        Relation::Manager,
+        Relation::OtherPerson,
+        Relation::Other,
+    ];
+}
+
+impl Deed {
+    /// The least role; `None` where nobody may.
+    pub fn least(self, relation: Relation) -> Option<Role> {
+        let (_, roles) = TABLE.iter().find(|(deed, _)| *deed == self)?;
+        Relation::EVERY.iter().zip(roles).find(|(of, _)| **of == relation).and_then(|(_, least)| *least)
+    }
+}
 
 impl Actor {
     /// The person at the machine itself: whoever may read the database file is above every role.
@@ -64,17 +124,43 @@ impl Actor {
         }
     }
 
+    /// Whether one may to what is one's own, or where the deed has no object.
     pub fn may(&self, deed: Deed) -> bool {
-        LEAST.iter().any(|&(of, least)| of == deed && self.role >= least)
+        self.may_as(Relation::Own, deed)
+    }
+
+    pub fn may_as(&self, relation: Relation, deed: Deed) -> bool {
+        deed.least(relation).is_some_and(|least| self.role >= least)
     }
 
     /// Refuses with a sentence: only where the asker may know that the thing is there.
     pub fn must(&self, deed: Deed) -> Result<()> {
-        if self.may(deed) {
+        self.must_as(Relation::Own, deed)
+    }
+
+    pub fn must_as(&self, relation: Relation, deed: Deed) -> Result<()> {
+        if self.may_as(relation, deed) {
             return Ok(());
         }
-        let least = LEAST.iter().find(|(of, _)| *of == deed).map_or(Role::Owner, |&(_, least)| least);
-        Err(Error::Forbidden(format!("This needs the role {}; yours is {}.", wording(least), wording(self.role))))
+        Err(Error::Forbidden(match deed.least(relation) {
+            Some(least) => format!("This needs the role {}; yours is {}.", wording(least), wording(self.role)),
+            None => "Nobody may do this here.".into(),
+        }))
+    }
+
+    /// What one may not see is missing, not forbidden.
+    pub fn must_see(&self, relation: Relation, deed: Deed) -> Result<()> {
+        if self.may_as(relation, deed) { Ok(()) } else { Err(Error::Missing) }
+    }
+
+    /// Nobody gives a role above their own, and admins and owners are made by owners alone; nor does one take the value of an
+    /// account, or widen its tokens, whose role is above one's own.
+    pub fn must_reach(&self, role: Role) -> Result<()> {
+        if role > self.role {
+            let (theirs, mine) = (wording(role), wording(self.role));
+            return Err(Error::Forbidden(format!("The role {theirs} is above yours, {mine}.")));
+        }
+        Ok(())
     }
 
     pub fn is(&self, account: &AccountId) -> bool {
@@ -99,7 +185,9 @@ impl Via {
             Via::Session(id) => format!("session {id}"),
             Via::Token(id) => format!("token {id}"),
             Via::CommandLine => "command line".into(),
+            Via::Program => "program".into(),
             Via::Setup => "setup".into(),
+            Via::Invitation => "invitation".into(),
             Via::SignIn => "sign-in".into(),
         }
     }
@@ -112,7 +200,8 @@ mod tests {
     #[test]
     fn each_role_may_do_what_the_contract_says() {
         let deeds =
-            [Deed::SeeOwn, Deed::GenerateOwnTokens, Deed::RunServiceAccounts, Deed::Administer, Deed::MakeAdmins];
+            [Deed::SeeTokens, Deed::ChangeTokens, Deed::ChangeServiceAccount, Deed::Administer, Deed::MakeAdmins];
+        let own = |deed| if deed == Deed::ChangeServiceAccount { Relation::OwnService } else { Relation::Own };
         let table = [
             (Role::Viewer, [true, false, false, false, false]),
             (Role::TokenCreator, [true, true, false, false, false]),
@@ -123,9 +212,25 @@ mod tests {
         for (role, row) in table {
             let actor = Actor { role, ..Actor::operator() };
             for (deed, may) in deeds.into_iter().zip(row) {
-                assert_eq!(actor.may(deed), may, "{role} {deed:?}");
-                assert_eq!(actor.must(deed).is_ok(), may);
+                assert_eq!(actor.may_as(own(deed), deed), may, "{role} {deed:?}");
+                assert_eq!(actor.must_as(own(deed), deed).is_ok(), may);
             }
         }
+    }
+
+    #[test]
+    fn what_is_another_s_is_for_admins_and_the_value_of_another_person_for_owners() {
+        for (deed, roles) in TABLE {
+            let [.., person, other] = roles;
+            assert!(person.is_none_or(|least| least >= Role::Admin), "{deed:?}");
+            assert!(other.is_none_or(|least| least >= Role::Admin), "{deed:?}");
+        }
+        assert_eq!(Deed::TakeValues.least(Relation::OtherPerson), Some(Role::Owner));
+    }
+
+    #[test]
+    fn no_role_is_given_above_one_s_own() {
+        let admin = Actor { role: Role::Admin, ..Actor::operator() };
+        assert!(admin.must_reach(Role::Admin).is_ok() && admin.must_reach(Role::Owner).is_err());
     }
 }

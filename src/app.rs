@@ -13,20 +13,22 @@ use crate::error::{Error, Result};
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
-use crate::policy::Policy;
+use crate::policy::{Policy, Saved};
 use crate::schema::{sequence, settings};
 use crate::scope::Symbols;
 use crate::secret::{Random, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::Stamp;
 use crate::usage::Usage;
-use crate::{account, token};
+use crate::{account, audit, token};
 
 /// How long a person waits for a database that is silent, and for one that is slow to write (a large import).
 const READ_PATIENCE: Duration = Duration::from_secs(5);
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 /// The fingerprint of no catalogue at all.
 const NOT_LOADED: (i64, i64) = (-1, -1);
+/// The version of the settings file's policy: every saved one is newer.
+const OF_THE_FILE: i64 = -1;
 
 /// Where time comes from: the machine, or a test.
 #[derive(Clone)]
@@ -69,7 +71,6 @@ impl Random {
 pub struct App {
     pub db: Db,
     pub index: Index,
-    pub policy: Policy,
     /// The word before the `_` of every value.
     pub prefix: String,
     pub hasher: Hasher,
@@ -78,6 +79,7 @@ pub struct App {
     pub metrics: Metrics,
     clock: Clock,
     symbols: Arc<Symbols>,
+    policy: RwLock<(i64, Arc<Policy>)>,
     catalogue: RwLock<Arc<Catalogue>>,
     /// One reload at a time, so that an older read never replaces a newer one.
     reloading: Mutex<(i64, i64)>,
@@ -97,6 +99,10 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+fn newest_change(conn: &mut Conn) -> Result<i64> {
+    Ok(sequence::table.find("change").select(sequence::value).first(conn)?)
+}
+
 impl App {
     /// Knows nothing yet: [`App::follow`] fills index and catalogue.
     pub fn new(parts: Parts) -> Arc<App> {
@@ -104,7 +110,6 @@ impl App {
         Arc::new(App {
             db: parts.db,
             index: Index::default(),
-            policy: parts.policy,
             prefix: parts.prefix,
             hasher: parts.hasher,
             random: parts.random,
@@ -112,6 +117,7 @@ impl App {
             metrics: Metrics::new(now),
             clock: parts.clock,
             symbols: Arc::default(),
+            policy: RwLock::new((OF_THE_FILE, Arc::new(parts.policy))),
             catalogue: RwLock::default(),
             reloading: Mutex::new(NOT_LOADED),
             followed: AtomicI64::new(-1),
@@ -121,6 +127,16 @@ impl App {
 
     pub fn now(&self) -> Stamp {
         (self.clock.0)().into()
+    }
+
+    /// The limits of this moment.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// The version of the present limits: a saved one's own, `-1` as long as the settings file counts.
+    pub fn policy_version(&self) -> i64 {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).0
     }
 
     pub fn catalogue(&self) -> Arc<Catalogue> {
@@ -162,8 +178,10 @@ impl App {
     pub fn write_now<T>(&self, verb: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         let now = self.now();
         let (done, changes) = self.db.write(|conn| {
-            let mut tx = Tx::new(conn, now, &self.policy, &self.random);
+            let policy = self.policy();
+            let mut tx = Tx::new(conn, now, &policy, &self.random);
             let done = verb(&mut tx)?;
+            audit::chain::seal(&mut tx)?;
             Ok((done, tx.into_changes()))
         })?;
         for change in changes {
@@ -171,6 +189,7 @@ impl App {
                 Change::Token(facts) => self.index.learn_token(facts, &self.symbols),
                 Change::Account(facts) => self.index.learn_account(facts),
                 Change::Catalogue => self.reload_catalogue(),
+                Change::Policy(saved) => self.learn_policy(saved),
             }
         }
         Ok(done)
@@ -181,26 +200,70 @@ impl App {
     pub fn follow(&self) -> Result<()> {
         let asked = self.now();
         let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.followed.load(Ordering::Acquire) < 0 {
+            self.learn_everything(asked, &mut loaded)?;
+        }
         self.db.snapshot(|conn| {
-            let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
+            let newest = newest_change(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
             if newest != seen {
+                self.follow_policy_row(conn)?;
                 // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
                 token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
                 self.followed.store(newest, Ordering::Release);
             }
             if newest != seen || *loaded == NOT_LOADED {
-                let fingerprint = catalogue::store::fingerprint(conn)?;
-                if *loaded != fingerprint {
-                    self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
-                    *loaded = fingerprint;
-                }
+                self.follow_catalogue(conn, &mut loaded)?;
             }
             Ok(())
         })?;
         self.heard.store(asked.millis(), Ordering::Release);
         Ok(())
+    }
+
+    /// Reads the saved policy alone, if there is one: for who does not follow, the command line.
+    pub fn follow_policy(&self) -> Result<()> {
+        self.db.read(|conn| self.follow_policy_row(conn))
+    }
+
+    fn follow_policy_row(&self, conn: &mut Conn) -> Result<()> {
+        if let Some(saved) = Saved::load(conn)? {
+            self.learn_policy(saved);
+        }
+        Ok(())
+    }
+
+    /// What is changed while it reads has a higher version than the one it begins with, and is read again.
+    fn learn_everything(&self, asked: Stamp, loaded: &mut (i64, i64)) -> Result<()> {
+        let begun = self.db.snapshot(|conn| {
+            // First, so that the symbols of its methods have the order in which tokens list them.
+            self.follow_catalogue(conn, loaded)?;
+            self.follow_policy_row(conn)?;
+            // A token is frozen for as long as its account is unknown.
+            account::changed_since(conn, -1, |facts| self.index.learn_account(facts))?;
+            newest_change(conn)
+        })?;
+        token::every(&self.db, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+        self.followed.store(begun, Ordering::Release);
+        Ok(())
+    }
+
+    fn follow_catalogue(&self, conn: &mut Conn, loaded: &mut (i64, i64)) -> Result<()> {
+        let fingerprint = catalogue::store::fingerprint(conn)?;
+        if *loaded != fingerprint {
+            self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
+            *loaded = fingerprint;
+        }
+        Ok(())
+    }
+
+    /// An older one that comes late changes nothing.
+    fn learn_policy(&self, saved: Saved) {
+        let mut known = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        if saved.version > known.0 {
+            *known = (saved.version, Arc::new(saved.policy));
+        }
     }
 
     /// Whether verification may still trust its memory: where processes share a database, it was heard of in time.

@@ -1,14 +1,23 @@
-//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added.
+//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added, each chained to
+//! the one before it by a hash; the oldest go when an operator says how long they are kept.
+
+pub mod chain;
+pub mod export;
+pub mod filter;
+pub mod log;
+pub mod own;
+pub mod prove;
+pub mod retention;
 
 use diesel::prelude::*;
 use serde_json::Value;
 
-use crate::actor::{Actor, Deed};
-use crate::db::{Conn, MultiBackend, like};
-use crate::error::{Error, Result};
+use crate::actor::Actor;
+use crate::db::{Conn, MultiBackend};
+use crate::error::Result;
 use crate::schema::events;
 use crate::tx::Tx;
-use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TokenId};
+use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TeamId, TokenId};
 
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = events)]
@@ -19,7 +28,9 @@ pub struct Event {
     /// `NOUN.VERB`, with the verbs of the contract: `token.generate`, `token.remove`, `account.disable`.
     pub action: String,
     pub actor_id: Option<AccountId>,
+    /// Who: a person, a service account, the operator at the command line.
     pub actor_name: String,
+    /// As whom: `session ID`, `token ID`, `command line`.
     pub via: String,
     pub subject_kind: String,
     pub subject_id: String,
@@ -32,6 +43,10 @@ pub struct Event {
     pub agent: String,
     /// Action, names, address and detail in lower case: what a search looks into.
     pub folded: String,
+    /// Its place in the chain: 1, 2, 3 … without gaps.
+    pub number: i64,
+    /// SHA-256 as hex: see [`chain::hash`].
+    pub hash: String,
 }
 
 /// What an event is about.
@@ -50,6 +65,10 @@ impl<'a> Subject<'a> {
         Subject { kind: "account", id: id.as_str(), name }
     }
 
+    pub fn team(id: &'a TeamId, name: &'a str) -> Subject<'a> {
+        Subject { kind: "team", id: id.as_str(), name }
+    }
+
     pub fn api(id: &'a ApiId, slug: &'a str) -> Subject<'a> {
         Subject { kind: "api", id: id.as_str(), name: slug }
     }
@@ -59,6 +78,7 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// It is written when the verb is done: see [`chain::seal`].
 pub fn record(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -71,7 +91,8 @@ pub fn record(
     let words = [action, &actor.name, subject.name, &actor.origin.ip, &detail];
     let event = Event {
         folded: words.join(" ").to_lowercase(),
-        id: tx.id()?,
+        // Made with its number.
+        id: EventId::from(""),
         at: tx.now,
         action: action.to_owned(),
         actor_id: actor.account.clone(),
@@ -84,9 +105,18 @@ pub fn record(
         detail,
         ip: actor.origin.ip.clone(),
         agent: actor.origin.agent.clone(),
+        number: 0,
+        hash: String::new(),
     };
-    diesel::insert_into(events::table).values(&event).execute(tx.conn)?;
+    tx.events.push(event);
     Ok(())
+}
+
+/// A change that the rules forbid to somebody whom we know: what was asked for (`POST /settings/tokens/{id}`), where, and the
+/// sentence of the refusal.
+pub fn record_refused_change(tx: &mut Tx<'_>, actor: &Actor, route: &str, path: &str, why: &str) -> Result<()> {
+    let subject = Subject { kind: "route", id: route, name: path };
+    record(tx, actor, "change.refuse", subject, actor.account.as_ref(), serde_json::json!({ "why": why }))
 }
 
 /// What was done to a token from a moment on, oldest first; ten at the most.
@@ -95,65 +125,8 @@ pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec
     Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
 }
 
-/// Which events.
-pub struct Ask {
-    /// Everybody's, for administrators; else what stands in the actor's own activity.
-    pub everyone: bool,
-    /// An action, or the beginning of some up to a dot; empty is every one.
-    pub action: String,
-    pub subject: Option<String>,
-    /// Words in any order, all of them found.
-    pub q: String,
-    pub limit: i64,
-    /// The id that the former page ended with. Ids are made from their instant, so that any is a place.
-    pub after: Option<EventId>,
-}
-
-pub struct Page {
-    pub rows: Vec<Event>,
-    pub next: Option<EventId>,
-    /// At most [`COUNTED`].
-    pub total: i64,
-}
-
-/// Rows that are counted at the most: a count goes through all of them.
-const COUNTED: i64 = 10_000;
-
-/// One page, newest first.
-pub fn list(conn: &mut Conn, actor: &Actor, ask: &Ask) -> Result<Page> {
-    let owner = match ask.everyone {
-        true => actor.must(Deed::Administer).map(|()| None)?,
-        false => Some(actor.account.clone().ok_or(Error::SignedOut)?),
-    };
-    if ask.after.as_ref().is_some_and(|id| id.uuid().is_none()) {
-        return Err(Error::invalid("after", "This cursor leads nowhere. Begin again without it."));
-    }
-    let found = || {
-        let mut query = events::table.into_boxed::<MultiBackend>();
-        if let Some(owner) = &owner {
-            query = query.filter(events::owner_id.eq(owner.clone()));
-        }
-        if let Some(subject) = &ask.subject {
-            query = query.filter(events::subject_id.eq(subject.clone()));
-        }
-        query = match ask.action.ends_with('.') {
-            _ if ask.action.is_empty() => query,
-            true => query.filter(events::action.like(format!("{}%", like(&ask.action))).escape('\\')),
-            false => query.filter(events::action.eq(ask.action.clone())),
-        };
-        for word in ask.q.to_lowercase().split_whitespace() {
-            query = query.filter(events::folded.like(format!("%{}%", like(word))).escape('\\'));
-        }
-        query
-    };
-    let behind = match &ask.after {
-        Some(id) => found().filter(events::id.lt(id.clone())),
-        None => found(),
-    };
-    let mut rows: Vec<Event> =
-        behind.order(events::id.desc()).limit(ask.limit + 1).select(Event::as_select()).load(conn)?;
-    let more = rows.len() as i64 > ask.limit;
-    rows.truncate(usize::try_from(ask.limit).unwrap_or_default());
-    let counted: Vec<EventId> = found().limit(COUNTED).select(events::id).load(conn)?;
-    Ok(Page { next: rows.last().filter(|_| more).map(|row| row.id.clone()), rows, total: counted.len() as i64 })
+/// When an account last did something that is in its own activity.
+pub fn last_of(conn: &mut Conn, account: &AccountId) -> Result<Option<Stamp>> {
+    let own = events::table.filter(events::owner_id.eq(account).and(events::actor_id.eq(account)));
+    Ok(own.order(events::id.desc()).select(events::at).first(conn).optional()?)
 }

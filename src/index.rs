@@ -1,105 +1,37 @@
 //! Every live token by digest, in memory, and the state of its account: verification asks nobody else.
 
+mod table;
+mod token;
+
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::middleware::StateInformationMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-use ipnet::IpNet;
 use uuid::Uuid;
 
-use crate::scope::{ScopeSet, Symbols};
+use crate::scope::Symbols;
 use crate::secret::Digest;
 use crate::tx::{AccountFacts, TokenFacts};
-use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId, parse_net};
+use crate::types::{AccountId, AccountKind, Role};
 
-/// Digests are uniform already: their first eight bytes are the hash.
-#[derive(Default)]
-pub struct Prehashed(u64);
-
-impl Hasher for Prehashed {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks_exact(8).take(1) {
-            self.0 = chunk.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
-        }
-    }
-
-    /// The length of the array, which `Hash` writes first, says nothing.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type ByDigest = papaya::HashMap<[u8; 32], Value, BuildHasherDefault<Prehashed>>;
+use table::{ByDigest, ById};
+pub use token::{Exhausted, Left, Token, Value};
 
 #[derive(Default)]
 pub struct Index {
-    by_digest: ByDigest,
+    /// By the digest of the newest value: nearly every request comes with that one.
+    newest: ByDigest,
+    /// By the digests of all others.
+    former: RwLock<HashMap<Digest, Arc<Token>>>,
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
-    /// What was learnt last of every token, removed ones too: an older fact that comes late finds its version here.
-    known: Mutex<HashMap<Uuid, Known>>,
+    /// What was learnt last of every token: an older fact that comes late finds its version here.
+    known: Mutex<Known>,
 }
 
+#[derive(Default)]
 struct Known {
-    version: i64,
-    digests: Box<[Digest]>,
-}
-
-/// One value of a token. The previous one of a regenerated token ends before its token does.
-#[derive(Clone)]
-pub struct Value {
-    pub token: Arc<Token>,
-    /// Of its generation.
-    pub number: i64,
-    pub ends_at: Option<Stamp>,
-}
-
-/// There may be a million of them: what most have not is in a box of its own.
-pub struct Token {
-    pub id: Uuid,
-    pub name: Box<str>,
-    pub account: Arc<Account>,
-    pub scopes: ScopeSet,
-    pub enabled: bool,
-    pub expires_at: Option<Stamp>,
-    narrowing: Option<Box<Narrowing>>,
-}
-
-struct Narrowing {
-    allow: Lines,
-    ip_allow: Box<[IpNet]>,
-    turns: Option<Turns>,
-}
-
-/// The requests of a minute, and how many were taken of them. It outlives edits that leave the rate as it is: an edit must
-/// not hand out a new minute.
-#[derive(Clone)]
-struct Turns {
-    rate: NonZeroU32,
-    taken: Arc<RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>>,
-}
-
-/// What a rate leaves after one request was taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Left {
-    /// Requests per minute.
-    pub rate: u32,
-    pub requests: u32,
-}
-
-/// A rate that is used up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Exhausted {
-    /// Requests per minute.
-    pub rate: u32,
-    /// Seconds until the next request may be made.
-    pub wait: u64,
+    living: ById,
+    /// Versions of those that nobody can use any more: removed, or without a value.
+    gone: HashMap<Uuid, i64>,
 }
 
 /// A cell of its own: disabling an account is one write here, not one for each of its tokens.
@@ -112,6 +44,8 @@ pub struct AccountState {
     version: i64,
     pub kind: AccountKind,
     pub label: Arc<str>,
+    /// Names of its teams, by commas.
+    pub teams: Arc<str>,
     pub role: Role,
     pub enabled: bool,
 }
@@ -122,61 +56,18 @@ impl Account {
     }
 }
 
-impl Token {
-    pub fn id(&self) -> TokenId {
-        self.id.into()
-    }
-
-    pub fn allow(&self) -> &Lines {
-        self.narrowing.as_ref().map_or(Lines::EMPTY, |narrowing| &narrowing.allow)
-    }
-
-    pub fn ip_allow(&self) -> &[IpNet] {
-        self.narrowing.as_ref().map_or(&[], |narrowing| &narrowing.ip_allow)
-    }
-
-    fn turns(&self) -> Option<&Turns> {
-        self.narrowing.as_ref().and_then(|narrowing| narrowing.turns.as_ref())
-    }
-
-    /// Takes one of the token's requests per minute; `None` where it has no rate.
-    pub fn take_turn(&self) -> Result<Option<Left>, Exhausted> {
-        let Some(turns) = self.turns() else { return Ok(None) };
-        let rate = turns.rate.get();
-        match turns.taken.check() {
-            Ok(state) => Ok(Some(Left { rate, requests: state.remaining_burst_capacity() })),
-            Err(later) => {
-                let wait = later.wait_time_from(DefaultClock::default().now());
-                Err(Exhausted { rate, wait: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) })
-            }
-        }
-    }
-}
-
-impl Value {
-    /// Whether the value may be used at that moment, its account aside: at the instant of the end it may not.
-    pub fn is_alive(&self, now: Stamp) -> bool {
-        let before = |end: Option<Stamp>| end.is_none_or(|end| now < end);
-        self.token.enabled && before(self.token.expires_at) && before(self.ends_at)
-    }
-}
-
-impl Value {
-    /// Whether it is the value alone that is over: its token goes on with a newer one.
-    pub fn is_ended(&self, now: Stamp) -> bool {
-        let before = |end: Option<Stamp>| end.is_none_or(|end| now < end);
-        self.token.enabled && before(self.token.expires_at) && !before(self.ends_at)
-    }
-}
-
 impl Index {
     pub fn find(&self, digest: &Digest) -> Option<Value> {
-        self.by_digest.pin().get(digest.bytes()).cloned()
+        let token = self.newest.find(digest).or_else(|| {
+            let former = self.former.read().unwrap_or_else(PoisonError::into_inner);
+            former.get(digest).cloned()
+        })?;
+        Value::of(token, digest)
     }
 
     /// How many values it holds.
     pub fn len(&self) -> usize {
-        self.by_digest.len()
+        self.newest.len() + self.former.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     pub fn accounts(&self) -> usize {
@@ -184,7 +75,7 @@ impl Index {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.by_digest.is_empty()
+        self.len() == 0
     }
 
     pub fn learn_account(&self, facts: AccountFacts) {
@@ -195,6 +86,7 @@ impl Index {
                 version: facts.version,
                 kind: facts.kind,
                 label: facts.label.into(),
+                teams: facts.teams.join(",").into(),
                 role: facts.role,
                 enabled: facts.enabled,
             };
@@ -205,51 +97,48 @@ impl Index {
     pub fn learn_token(&self, facts: TokenFacts, symbols: &Symbols) {
         // Ids are made here; a row with another one is not ours, and lets nobody in.
         let Some(id) = facts.id.uuid() else { return };
+        let version = facts.version;
         let account = self.account(&facts.owner);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.get(&id);
-        if before.is_some_and(|before| before.version >= facts.version) {
+        let before = known.living.find(&id).cloned();
+        let newest = before.as_ref().map(|token| token.version).or_else(|| known.gone.get(&id).copied());
+        if newest.is_some_and(|newest| newest >= version) {
             return;
         }
-        let values = self.by_digest.pin();
-        let former = before.and_then(|before| before.digests.iter().find_map(|digest| values.get(digest.bytes())));
-        let turns = facts.rate_per_minute.and_then(NonZeroU32::new).map(|rate| {
-            let kept = former.and_then(|value| value.token.turns().cloned()).filter(|turns| turns.rate == rate);
-            kept.unwrap_or_else(|| {
-                let taken = RateLimiter::direct(Quota::per_minute(rate)).with_middleware();
-                Turns { rate, taken: Arc::new(taken) }
-            })
-        });
-        let ended = before.map(|before| before.digests.clone()).unwrap_or_default();
-        let live: Box<[Digest]> = match facts.removed {
-            true => Box::default(),
-            false => facts.values.iter().map(|value| value.digest).collect(),
-        };
-        for digest in ended.iter().filter(|digest| !live.contains(digest)) {
-            values.remove(digest.bytes());
-        }
-        if !live.is_empty() {
-            let is_narrowed = turns.is_some() || !facts.allow.is_empty() || !facts.ip_allow.is_empty();
-            let narrowing = is_narrowed.then(|| {
-                let ip_allow = facts.ip_allow.iter().filter_map(parse_net).collect();
-                Box::new(Narrowing { allow: facts.allow, ip_allow, turns })
-            });
-            let token = Arc::new(Token {
-                id,
-                name: facts.name.into(),
-                account,
-                scopes: symbols.set(&facts.scopes),
-                narrowing,
-                // A list that cannot be read would be an empty one, which narrows nothing.
-                enabled: facts.enabled && facts.ip_allow.iter().all(|entry| parse_net(entry).is_some()),
-                expires_at: facts.expires_at,
-            });
-            for value in facts.values {
-                let known = Value { token: token.clone(), number: value.number, ends_at: value.ends_at };
-                values.insert(*value.digest.bytes(), known);
+        let after = Token::new(id, facts, account, symbols, before.as_deref()).map(Arc::new);
+        self.replace(before.as_deref(), after.as_ref());
+        match after {
+            Some(token) => {
+                known.gone.remove(&id);
+                known.living.put(token);
+            }
+            None => {
+                known.living.remove(&id);
+                known.gone.insert(id, version);
             }
         }
-        known.insert(id, Known { version: facts.version, digests: live });
+    }
+
+    /// What is new comes first: a value that goes on is found at every moment.
+    fn replace(&self, before: Option<&Token>, after: Option<&Arc<Token>>) {
+        let is_former = |digest: &Digest| after.is_some_and(|token| token.former().any(|of| of == digest));
+        let had_former = before.is_some_and(|token| token.former().next().is_some());
+        if had_former || after.is_some_and(|token| token.former().next().is_some()) {
+            let mut former = self.former.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(token) = after {
+                former.extend(token.former().map(|digest| (*digest, token.clone())));
+            }
+            for digest in before.into_iter().flat_map(Token::former).filter(|digest| !is_former(digest)) {
+                former.remove(digest);
+            }
+        }
+        if let Some(token) = after {
+            self.newest.put(token.clone());
+        }
+        let is_newest = |digest: &Digest| after.is_some_and(|token| token.digest == *digest);
+        if let Some(token) = before.filter(|token| !is_newest(&token.digest)) {
+            self.newest.remove(&token.digest);
+        }
     }
 
     /// An account not heard of yet is a disabled one.
@@ -263,6 +152,7 @@ impl Index {
                 version: -1,
                 kind: AccountKind::Service,
                 label: "".into(),
+                teams: "".into(),
                 role: Role::Viewer,
                 enabled: false,
             };
@@ -276,6 +166,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::tx::ValueFacts;
+    use crate::types::{Lines, Stamp};
     use chrono::{TimeDelta, TimeZone, Utc};
 
     fn at(second: u32) -> Stamp {
@@ -288,6 +179,7 @@ mod tests {
             version,
             kind: AccountKind::Person,
             label: "maria@example.com".into(),
+            teams: Vec::new(),
             role: Role::Owner,
             enabled,
         }
@@ -379,5 +271,28 @@ mod tests {
         let broken = TokenFacts { ip_allow: ["10.0.0.0/33"].iter().collect(), ..token(1) };
         let value = with(vec![broken]).find(&Digest::of("one")).unwrap();
         assert!(!value.is_alive(at(0)));
+    }
+    #[test]
+    fn of_many_tokens_each_is_found_by_its_own_values_and_forgotten_with_them() {
+        let count = 3_000_u32;
+        let of =
+            |n: u32, version, values| TokenFacts { id: Uuid::from_u128(n.into()).into(), values, ..token(version) };
+        let text = |n: u32, number: i64| format!("{n}-{number}");
+        let index = with((0..count).map(|n| of(n, 1, vec![value(&text(n, 1), 1, None)])).collect());
+        for n in 0..count {
+            let both = vec![value(&text(n, 2), 2, None), value(&text(n, 1), 1, Some(at(10)))];
+            index.learn_token(of(n, 2, both), &Symbols::default());
+        }
+        assert_eq!(index.len(), 2 * count as usize);
+        for n in 0..count {
+            for (number, ends_at) in [(1, Some(at(10))), (2, None)] {
+                let found = index.find(&Digest::of(&text(n, number))).unwrap();
+                assert_eq!((found.token.id, found.number, found.ends_at), (Uuid::from_u128(n.into()), number, ends_at));
+            }
+            let removed = TokenFacts { removed: true, ..of(n, 3, Vec::new()) };
+            index.learn_token(removed, &Symbols::default());
+            assert!(index.find(&Digest::of(&text(n, 1))).is_none() && index.find(&Digest::of(&text(n, 2))).is_none());
+        }
+        assert!(index.is_empty());
     }
 }

@@ -20,6 +20,7 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         version -> BigInt,
+        description -> Text,
     }
 }
 
@@ -39,6 +40,10 @@ diesel::table! {
         date_style -> Text,
         created_at -> Timestamp,
         version -> BigInt,
+        description -> Text,
+        removed_at -> Nullable<Timestamp>,
+        name_key -> Text,
+        folded -> Text,
     }
 }
 
@@ -48,6 +53,22 @@ diesel::table! {
         account_id -> Text,
         role -> Text,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    invitations (account_id) {
+        account_id -> Text,
+        digest -> Text,
+        created_by -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    account_words (account_id, word) {
+        account_id -> Text,
+        word -> Text,
     }
 }
 
@@ -156,6 +177,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamp>,
         removed_at -> Nullable<Timestamp>,
         version -> BigInt,
+        used_at -> Nullable<Timestamp>,
     }
 }
 
@@ -196,6 +218,17 @@ diesel::table! {
         ip -> Text,
         agent -> Text,
         folded -> Text,
+        number -> BigInt,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    chain (name) {
+        name -> Text,
+        number -> BigInt,
+        hash -> Text,
+        at -> Nullable<Timestamp>,
     }
 }
 
@@ -260,6 +293,22 @@ diesel::joinable!(uses -> tokens (token_id));
 diesel::joinable!(calls -> tokens (token_id));
 diesel::joinable!(callers -> tokens (token_id));
 diesel::joinable!(tokens -> accounts (owner_id));
+diesel::joinable!(members -> accounts (account_id));
+diesel::joinable!(members -> teams (team_id));
+diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));
 
-diesel::allow_tables_to_appear_in_same_query!(accounts, guesses, tokens, generations, uses, sessions, calls, callers);
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    teams,
+    members,
+    invitations,
+    account_words,
+    guesses,
+    tokens,
+    generations,
+    uses,
+    sessions,
+    calls,
+    callers
+);

@@ -1,7 +1,7 @@
 //! Scopes: text for a right. Their grammar, what one covers of another, and the compact set that verification looks into.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 
@@ -71,7 +71,7 @@ pub fn is_within(inner: &Lines, outer: &Lines) -> bool {
 
 /// A number for each scope text, dense from 0, for as long as the process lives.
 #[derive(Default)]
-pub struct Symbols(Mutex<Known>);
+pub struct Symbols(RwLock<Known>);
 
 /// How many lists are shared among the tokens that have them, so that a million different ones are not all kept as text.
 const SHARED: usize = 1_000;
@@ -80,8 +80,6 @@ const SHARED: usize = 1_000;
 struct Known {
     numbers: HashMap<Box<str>, Number, RandomState>,
     sets: HashMap<Lines, ScopeSet, RandomState>,
-    /// Of the list that is being read.
-    bits: Vec<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -93,52 +91,47 @@ struct Number {
 
 impl Symbols {
     pub fn number(&self, scope: &str) -> u32 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).number(scope).nth
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).numbers.get(scope).copied();
+        known.unwrap_or_else(|| self.learn(scope)).nth
     }
 
     pub fn set(&self, scopes: &Lines) -> ScopeSet {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(set) = known.sets.get(scopes) {
             return set.clone();
         }
-        let set = known.read(scopes);
-        if known.sets.len() < SHARED {
+        let is_room = known.sets.len() < SHARED;
+        let numbers: Option<Vec<Number>> = scopes.iter().map(|scope| known.numbers.get(scope).copied()).collect();
+        drop(known);
+        let set = ScopeSet::of(numbers.unwrap_or_else(|| scopes.iter().map(|scope| self.learn(scope)).collect()));
+        if is_room {
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
             known.sets.insert(scopes.clone(), set.clone());
         }
         set
     }
-}
 
-impl Known {
-    fn read(&mut self, scopes: &Lines) -> ScopeSet {
-        self.bits.clear();
-        for text in scopes.iter() {
-            let number = self.number(text);
-            let word = number.nth as usize / 64;
-            if self.bits.len() <= word {
-                self.bits.resize(word + 1, 0);
-            }
-            if let Some(word) = self.bits.get_mut(word) {
-                *word |= u64::from(number.is_scope) << (number.nth % 64);
-            }
-        }
-        ScopeSet(self.bits.as_slice().into())
-    }
-
-    fn number(&mut self, scope: &str) -> Number {
-        if let Some(&number) = self.numbers.get(scope) {
+    fn learn(&self, scope: &str) -> Number {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = known.numbers.get(scope) {
             return number;
         }
-        let nth = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        let nth = u32::try_from(known.numbers.len()).unwrap_or(u32::MAX);
         let number = Number { nth, is_scope: Scope::parse(scope).is_some() };
-        self.numbers.insert(scope.into(), number);
+        known.numbers.insert(scope.into(), number);
         number
     }
 }
 
-/// The scopes of one token as bits by [`Symbols`] number: some 160 bytes with a catalogue of 1,200 methods.
+/// The scopes of one token by their [`Symbols`] numbers. The first byte tells how they are written, whichever is shorter: as
+/// bits, or as gaps from each to the next; for 100 of 1,200 methods that is 160 bytes or 100.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ScopeSet(Arc<[u64]>);
+pub struct ScopeSet(Arc<[u8]>);
+
+const BITS: u8 = 0;
+const GAPS: u8 = 1;
+/// In a list of gaps: so many numbers further, and none of them is in it.
+const FAR: u8 = u8::MAX;
 
 /// How a set allows a method: by the method's own name, or by a wildcard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -168,6 +161,29 @@ impl MethodSymbols {
 }
 
 impl ScopeSet {
+    fn of(numbers: Vec<Number>) -> ScopeSet {
+        let mut numbers: Vec<usize> = numbers.iter().filter(|n| n.is_scope).map(|n| n.nth as usize).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut written = vec![GAPS];
+        let mut next = 0;
+        for &number in &numbers {
+            let gap = number - next;
+            written.extend(std::iter::repeat_n(FAR, gap / usize::from(FAR)));
+            written.push((gap % usize::from(FAR)) as u8);
+            next = number + 1;
+        }
+        if next / 8 + 2 < written.len() {
+            written = vec![0; next.div_ceil(8) + 1];
+            for number in numbers {
+                if let Some(byte) = written.get_mut(1 + number / 8) {
+                    *byte |= 1 << (number % 8);
+                }
+            }
+        }
+        ScopeSet(written.into())
+    }
+
     pub fn grants(&self, method: &MethodSymbols) -> Option<Grant> {
         if self.holds(method.method) {
             return Some(Grant::ByName);
@@ -178,7 +194,24 @@ impl ScopeSet {
     }
 
     fn holds(&self, number: u32) -> bool {
-        self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+        let number = number as usize;
+        match self.0.split_first() {
+            Some((&BITS, bits)) => bits.get(number / 8).is_some_and(|byte| byte >> (number % 8) & 1 == 1),
+            Some((_, gaps)) => {
+                let mut next = 0;
+                for &gap in gaps {
+                    next += usize::from(gap);
+                    if gap != FAR {
+                        if next >= number {
+                            return next == number;
+                        }
+                        next += 1;
+                    }
+                }
+                false
+            }
+            None => false,
+        }
     }
 }
 
@@ -289,5 +322,90 @@ mod tests {
         assert!(allows(&list, "pdns", "zones", None, Grant::ByName));
         assert!(!allows(&list, "pdns", "zones", None, Grant::ByWildcard));
         assert!(allows(&list, "pdns", "keys", None, Grant::ByWildcard));
+    }
+
+    #[test]
+    fn a_scope_covers_itself_what_is_below_it_and_nothing_else() {
+        let all = [
+            "*",
+            "pdns/*",
+            "pdns/zones:*",
+            "pdns/zones:list",
+            "hallpass/*",
+            "hallpass/tokens:*",
+            "hallpass/tokens:list",
+        ];
+        let covered = |scope: &str| -> &[&str] {
+            match scope {
+                "*" => &["*", "pdns/*", "pdns/zones:*", "pdns/zones:list"],
+                "pdns/*" => &["pdns/*", "pdns/zones:*", "pdns/zones:list"],
+                "pdns/zones:*" => &["pdns/zones:*", "pdns/zones:list"],
+                "pdns/zones:list" => &["pdns/zones:list"],
+                "hallpass/*" => &["hallpass/*", "hallpass/tokens:*", "hallpass/tokens:list"],
+                "hallpass/tokens:*" => &["hallpass/tokens:*", "hallpass/tokens:list"],
+                _ => &["hallpass/tokens:list"],
+            }
+        };
+        for outer in all {
+            for inner in all {
+                let covers = Scope::parse(outer).unwrap().covers(&Scope::parse(inner).unwrap());
+                assert_eq!(covers, covered(outer).contains(&inner), "{outer} of {inner}");
+            }
+        }
+        let beside = ["pdns/zones:read", "pdns/zone:list", "pdn/zones:list"];
+        assert!(beside.iter().all(|inner| !is_within(&lines(inner), &lines("pdns/zones:list"))));
+        assert!(!is_within(&lines("other/zones:*"), &lines("pdns/zones:*")));
+        assert!(!is_within(&lines("pdns/records:*"), &lines("pdns/zones:*")));
+    }
+
+    /// Few and many, near each other and far apart, with and without words that are no scopes among them.
+    #[test]
+    fn a_set_holds_the_scopes_of_its_list_and_no_other_however_it_is_written() {
+        let count = 2_000;
+        let symbols = Symbols::default();
+        let names: Vec<String> =
+            (0..count).map(|n| if n % 7 == 3 { format!("no scope {n}") } else { format!("pdns/zones:m{n}") }).collect();
+        let numbers: Vec<u32> = names.iter().map(|name| symbols.number(name)).collect();
+        assert_eq!(numbers.last(), Some(&1_999));
+        let choices: [fn(usize) -> bool; 9] = [
+            |_| false,
+            |_| true,
+            |n| n == 1_999,
+            |n| n == 254 || n == 510,
+            |n| n == 255 || n == 511,
+            |n| n % 12 == 0,
+            |n| n % 8 == 1,
+            |n| n < 3 || n > 1_900,
+            |n| n % 300 == 256,
+        ];
+        for chosen in choices {
+            let list: Lines = names.iter().enumerate().filter(|(n, _)| chosen(*n)).map(|(_, name)| name).collect();
+            let set = symbols.set(&list);
+            for n in 0..count + 100 {
+                assert_eq!(set.holds(n as u32), n < count && chosen(n) && n % 7 != 3, "{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_takes_no_more_room_than_its_numbers_as_bits_or_as_gaps() {
+        let symbols = Symbols::default();
+        let room = |step: usize| {
+            let list: Lines = (0..1_200).step_by(step).map(|n| format!("pdns/zones:m{n}")).collect();
+            symbols.set(&list).0.len()
+        };
+        assert_eq!(room(1), 1 + 1_200 / 8);
+        assert!(room(12) <= 1 + 100, "{}", room(12));
+    }
+
+    #[test]
+    fn a_list_that_many_tokens_have_is_kept_once_but_of_different_lists_only_a_thousand() {
+        let symbols = Symbols::default();
+        let is_shared = |n: usize| {
+            let list = lines(&format!("pdns/zones:m{n}"));
+            Arc::ptr_eq(&symbols.set(&list).0, &symbols.set(&list).0)
+        };
+        assert!((0..SHARED).all(is_shared));
+        assert!(!is_shared(SHARED) && !is_shared(SHARED + 1) && is_shared(0));
     }
 }

@@ -1,26 +1,29 @@
-//! Tokens: a named, scoped, expiring right to call methods as an account. Their rows, generating, disabling, removing, and what
-//! verification learns of them; typing and checking, editing, regenerating and lists are beside.
+//! Tokens: a named, scoped, expiring right to call methods as an account. Their rows, generating, disabling and removing; typing
+//! and checking, editing, regenerating, lists and what verification learns of them are beside.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use uuid::Uuid;
 
-use crate::account::Account;
-use crate::actor::{Actor, Deed, Origin, Via};
+use crate::account::{self, Account};
+use crate::actor::{Actor, Deed, Origin, Relation, Via};
 use crate::audit::{self, Subject};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, OrTaken, Result};
 use crate::schema::{accounts, generations, tokens};
 use crate::scope::{MethodSymbols, Symbols};
 use crate::secret::{Digest, Secret};
-use crate::tx::{Change, TokenFacts, Tx, ValueFacts};
-use crate::types::{AccountId, Lines, Stamp, Status, TokenId, TokenKind};
+use crate::tx::{Change, Tx};
+use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod all;
 pub mod descent;
 pub mod draft;
 pub mod edit;
+pub mod expiry;
+pub mod hand_over;
+mod learn;
 pub mod list;
 pub mod purge;
 pub mod query;
@@ -30,13 +33,13 @@ pub mod session;
 mod tests;
 
 use descent::Bounds;
+use learn::{facts, known_values};
 use purge::forget;
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
+pub use learn::{changed_since, every};
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
-/// For how long verification remembers a value that has ended, to tell its owner when it is used.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
 /// How many tokens one change may name.
 pub const MOST_AT_ONCE: usize = 10_000;
 /// Ids in one statement: well below what a database takes as parameters.
@@ -112,17 +115,15 @@ pub fn generate(
     new: NewToken,
     prefix: &str,
 ) -> Result<(Token, Secret)> {
-    actor.must(Deed::GenerateOwnTokens)?;
-    if !actor.is(&owner.id) {
-        actor.must(Deed::MakeAdmins)?;
-    }
     // Drawn first: on PostgreSQL it makes the count below and the insert one after the other.
     let version = tx.version()?;
+    let owner = &may_hold(tx.conn, actor, &owner.id)?;
     let limit = tx.policy.tokens_per_account;
     if count_of(tx.conn, &owner.id)? >= i64::from(limit) {
+        let who = if actor.is(&owner.id) { "You have".to_owned() } else { format!("{} has", owner.name) };
         return Err(Error::invalid(
             "name",
-            format!("You have {limit} of {limit} tokens. Remove one to generate another."),
+            format!("{who} {limit} of {limit} tokens. Remove one to generate another."),
         ));
     }
     if new.expires_at.is_some_and(|end| end <= tx.now) {
@@ -132,7 +133,10 @@ pub fn generate(
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
-        kind: TokenKind::Personal,
+        kind: match owner.kind {
+            AccountKind::Person => TokenKind::Personal,
+            AccountKind::Service => TokenKind::Service,
+        },
         owner_id: owner.id.clone(),
         created_by: actor.account.as_ref().map_or_else(|| actor.name.clone(), ToString::to_string),
         name_key: new.name.to_lowercase(),
@@ -170,48 +174,73 @@ pub fn generate(
     Ok((token, value))
 }
 
+/// The account as it is now, if the actor may generate tokens for it: one that they may not see is missing.
+pub fn may_hold(conn: &mut Conn, actor: &Actor, owner: &AccountId) -> Result<Account> {
+    let owner = account::by_id(conn, owner)?;
+    let relation = account::relation(conn, actor, &owner)?;
+    actor.must_see(relation, Deed::SeeTokens)?;
+    must_take_values(actor, relation, &owner)?;
+    if !owner.is_living() {
+        return Err(Error::Forbidden(format!("{} is disabled. Its tokens would be refused.", owner.name)));
+    }
+    Ok(owner)
+}
+
 /// What a search looks into.
 fn fold(name: &str, description: &str) -> String {
     format!("{name}\n{description}").to_lowercase()
 }
 
-/// A token that the actor may see: their own, or any for administrators. All others are missing, not forbidden.
+/// A token that the actor may see, by how they stand to its owner. All others are missing, not forbidden.
 pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
-    let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
-    match token.kind != TokenKind::Session && sees(actor, &token) {
-        true => Ok(token),
-        false => Err(Error::Missing),
-    }
+    seen(conn, actor, id).map(|(token, ..)| token)
 }
 
-fn sees(actor: &Actor, token: &Token) -> bool {
-    actor.is(&token.owner_id) || actor.may(Deed::Administer)
+fn seen(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<(Token, Account, Relation)> {
+    let found = tokens::table.filter(tokens::id.eq(id).and(tokens::kind.ne(TokenKind::Session)));
+    let token: Token = found.select(Token::as_select()).first(conn)?;
+    let owner = account::by_id(conn, &token.owner_id)?;
+    let relation = account::relation(conn, actor, &owner)?;
+    actor.must_see(relation, Deed::SeeTokens)?;
+    Ok((token, owner, relation))
 }
 
-/// A token that the actor may change: visible, and not removed. Its role is told last, as it tells that the token is there.
+/// A token that the actor may change: visible, and not removed. The role is told last, as it tells that the token is there.
 pub fn changeable(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
-    let token = visible(conn, actor, id)?;
-    if token.removed_at.is_some() {
-        return Err(Error::Missing);
-    }
-    actor.must(Deed::GenerateOwnTokens)?;
+    let (token, _, relation) = unremoved(conn, actor, id)?;
+    actor.must_as(relation, Deed::ChangeTokens)?;
     Ok(token)
 }
 
-/// Whether the actor may give a token more than it has: their own, or one of an account that is not above them.
-pub fn must_reach(conn: &mut Conn, actor: &Actor, owner: &AccountId) -> Result<()> {
-    if actor.is(owner) || crate::account::by_id(conn, owner)?.role <= actor.role {
-        return Ok(());
-    }
-    Err(Error::Forbidden("This token belongs to an account whose role is above yours.".into()))
+/// A token whose value the actor may be shown: it acts as its owner, so that one must not be above the actor.
+pub fn renewable(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
+    let (token, owner, relation) = unremoved(conn, actor, id)?;
+    must_take_values(actor, relation, &owner)?;
+    Ok(token)
+}
+
+fn unremoved(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<(Token, Account, Relation)> {
+    let found = seen(conn, actor, id)?;
+    if found.0.removed_at.is_some() { Err(Error::Missing) } else { Ok(found) }
+}
+
+/// Whether the actor may be shown a value that acts as the owner.
+pub fn must_take_values(actor: &Actor, relation: Relation, owner: &Account) -> Result<()> {
+    actor.must_as(relation, Deed::TakeValues)?;
+    must_reach(actor, owner)
+}
+
+/// Whether the actor may give the owner's tokens more than they have.
+pub fn must_reach(actor: &Actor, owner: &Account) -> Result<()> {
+    if actor.is(&owner.id) { Ok(()) } else { actor.must_reach(owner.role) }
 }
 
 /// The account that a token speaks for, as the actor of what its value does in Hallpass itself. The index has let it in; here
 /// it is looked at again, in the transaction of what it does.
 pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Result<Actor> {
     let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
-    let account = crate::account::by_id(conn, &token.owner_id)?;
-    match status(&token, None, !account.enabled, now, TimeDelta::zero()) {
+    let account = account::by_id(conn, &token.owner_id)?;
+    match status(&token, None, !account.is_living(), now, TimeDelta::zero()) {
         Status::Removed | Status::Expired | Status::Disabled | Status::Frozen => Err(Error::SignedOut),
         Status::Grace | Status::Expiring | Status::Active => Ok(Actor {
             account: Some(account.id),
@@ -242,11 +271,20 @@ pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Tok
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
         selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
     }
-    let gone = |token: &Token| !sees(actor, token) || token.removed_at.is_some() || token.kind == TokenKind::Session;
-    if selected.len() != wanted.len() || selected.iter().any(gone) {
+    let is_gone = |token: &Token| token.removed_at.is_some() || token.kind == TokenKind::Session;
+    if selected.len() != wanted.len() || selected.iter().any(is_gone) {
         return Err(Error::Missing);
     }
-    actor.must(Deed::GenerateOwnTokens)?;
+    let owners: BTreeSet<&AccountId> = selected.iter().map(|token| &token.owner_id).collect();
+    let mut relations = Vec::with_capacity(owners.len());
+    for owner in owners {
+        let owner = account::by_id(conn, owner)?;
+        let relation = account::relation(conn, actor, &owner)?;
+        actor.must_see(relation, Deed::SeeTokens)?;
+        relations.push(relation);
+    }
+    // Only when all of them are known to be seen: a refusal tells that they are there.
+    relations.into_iter().try_for_each(|relation| actor.must_as(relation, Deed::ChangeTokens))?;
     Ok(selected)
 }
 
@@ -259,7 +297,9 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     changed.iter().try_for_each(|token| bounds.must_reach(token))?;
     if enabled {
         let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
-        owners.into_iter().try_for_each(|owner| must_reach(tx.conn, actor, owner))?;
+        for owner in owners {
+            must_reach(actor, &account::by_id(tx.conn, owner)?)?;
+        }
     }
     let values = known_values(tx.conn, &changed, tx.now)?;
     for chunk in changed.chunks(CHUNK) {
@@ -309,28 +349,22 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
         .select((Token::as_select(), Generation::as_select()))
         .first(conn)
         .optional()?;
-    Ok(found.filter(|(token, _)| sees(actor, token)))
+    let Some((token, value)) = found else { return Ok(None) };
+    let owner = account::by_id(conn, &token.owner_id)?;
+    let relation = account::relation(conn, actor, &owner)?;
+    Ok(actor.may_as(relation, Deed::SeeTokens).then_some((token, value)))
+}
+
+/// The name of each token of these that there is, and whether it is removed.
+pub fn names(conn: &mut Conn, ids: &[TokenId]) -> Result<Vec<(TokenId, String, bool)>> {
+    let rows = tokens::table.filter(tokens::id.eq_any(ids));
+    Ok(rows.select((tokens::id, tokens::name, tokens::removed_at.is_not_null())).load(conn)?)
 }
 
 /// Whether any token has or had that value.
 pub fn is_value(conn: &mut Conn, digest: Digest) -> Result<bool> {
     let count: i64 = generations::table.filter(generations::digest.eq(digest.hex())).count().get_result(conn)?;
     Ok(count > 0)
-}
-
-/// The values that verification knows, by token.
-fn known_values(conn: &mut Conn, of: &[Token], now: Stamp) -> Result<BTreeMap<TokenId, Vec<Generation>>> {
-    let mut known: BTreeMap<TokenId, Vec<Generation>> = BTreeMap::new();
-    for chunk in of.chunks(CHUNK) {
-        let rows = generations::table
-            .filter(generations::token_id.eq_any(chunk.iter().map(|token| &token.id)))
-            .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
-            .select(Generation::as_select());
-        for value in rows.load::<Generation>(conn)? {
-            known.entry(value.token_id.clone()).or_default().push(value);
-        }
-    }
-    Ok(known)
 }
 
 /// Status, the first that applies. `frozen` is whether the owner's account is disabled.
@@ -386,95 +420,23 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
     Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
 }
 
-/// What verification learns of a token.
-fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFacts {
-    let known = values.iter().filter(|value| value.ends_at.is_none_or(|end| now.minus(REMEMBERED) < end));
-    TokenFacts {
-        id: token.id.clone(),
-        owner: token.owner_id.clone(),
-        version: token.version,
-        name: token.name.clone(),
-        scopes: token.scopes.clone(),
-        allow: token.allow.clone(),
-        ip_allow: token.ip_allow.clone(),
-        rate_per_minute: token.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
-        enabled: token.enabled,
-        expires_at: token.expires_at,
-        removed: token.removed_at.is_some(),
-        values: known
-            .filter_map(|value| {
-                let digest = Digest::from_hex(&value.digest)?;
-                Some(ValueFacts { digest, number: value.number, ends_at: value.ends_at })
-            })
-            .collect(),
-    }
+/// How many tokens of each account may still live: neither removed nor past their end.
+pub fn living_by_owner(conn: &mut Conn, owners: &[AccountId], now: Stamp) -> Result<BTreeMap<AccountId, i64>> {
+    let counted = tokens::table
+        .filter(tokens::owner_id.eq_any(owners).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .group_by(tokens::owner_id)
+        .select((tokens::owner_id, diesel::dsl::count_star()));
+    Ok(counted.load::<(AccountId, i64)>(conn)?.into_iter().collect())
 }
 
-/// What the index takes of a row: no more is read for a million of them.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = tokens)]
-#[diesel(check_for_backend(MultiBackend))]
-struct Row {
-    id: TokenId,
-    owner_id: AccountId,
-    version: i64,
-    name: String,
-    scopes: Lines,
-    allow: Lines,
-    ip_allow: Lines,
-    rate_per_minute: Option<i64>,
-    enabled: bool,
-    expires_at: Option<Stamp>,
-    removed_at: Option<Stamp>,
-}
-
-/// Every token whose version is above `seen`, for the index, with the values that it knows. With `seen` below every version
-/// whole tables are read as they lie: through the index of versions each row would be looked for.
-pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnMut(TokenFacts)) -> Result<()> {
-    let every = generations::table
-        .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
-        .select((generations::token_id, generations::number, generations::digest, generations::ends_at));
-    let of = tokens::id.eq(generations::token_id).and(tokens::version.gt(seen));
-    let changed = every.filter(diesel::dsl::exists(tokens::table.filter(of)));
-    let mut values: Vec<(Uuid, ValueFacts)> = Vec::new();
-    let mut keep = |row: QueryResult<(TokenId, i64, String, Option<Stamp>)>| -> Result<()> {
-        let (id, number, digest, ends_at) = row?;
-        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, ends_at });
-        values.extend(id.uuid().zip(value));
-        Ok(())
-    };
-    match seen < 0 {
-        true => every.load_iter(conn)?.try_for_each(&mut keep)?,
-        false => changed.load_iter(conn)?.try_for_each(&mut keep)?,
-    }
-    values.sort_by_key(|(id, _)| *id);
-    let mut tell = |row: QueryResult<Row>| -> Result<()> {
-        let row = row?;
-        let id = row.id.uuid();
-        let from = values.partition_point(|(of, _)| Some(*of) < id);
-        let of = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
-        learn(TokenFacts {
-            id: row.id,
-            owner: row.owner_id,
-            version: row.version,
-            name: row.name,
-            scopes: row.scopes,
-            allow: row.allow,
-            ip_allow: row.ip_allow,
-            rate_per_minute: row.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
-            enabled: row.enabled,
-            expires_at: row.expires_at,
-            removed: row.removed_at.is_some(),
-            values: of.map(|(_, value)| value.clone()).collect(),
-        });
-        Ok(())
-    };
-    match seen < 0 {
-        true => tokens::table.select(Row::as_select()).load_iter(conn)?.try_for_each(&mut tell)?,
-        false => {
-            let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
-            changed.load_iter(conn)?.try_for_each(&mut tell)?
-        }
-    }
-    purge::changed_since(conn, seen, learn)
+/// The same tokens themselves, by name.
+pub fn living_of(conn: &mut Conn, owner: &AccountId, now: Stamp) -> Result<Vec<Token>> {
+    let living = tokens::table
+        .filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .order((tokens::name_key, tokens::id));
+    Ok(living.select(Token::as_select()).load(conn)?)
 }

@@ -4,9 +4,10 @@ use std::cell::Cell;
 
 use diesel::prelude::*;
 
+use crate::audit::Event;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::policy::Policy;
+use crate::policy::{Policy, Saved};
 use crate::schema::sequence;
 use crate::secret::{Digest, Random};
 use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId};
@@ -20,13 +21,16 @@ pub struct Tx<'a> {
     version: Option<i64>,
     ids: Cell<u32>,
     changes: Vec<Change>,
+    /// What was recorded: it gets its numbers and is written when the verb is done, so that the log's head is locked last.
+    pub(crate) events: Vec<Event>,
 }
 
-/// What the index has to hear of once the transaction is committed.
+/// What the process has to hear of once the transaction is committed.
 pub enum Change {
     Token(TokenFacts),
     Account(AccountFacts),
     Catalogue,
+    Policy(Saved),
 }
 
 /// All that verification asks of one token, at one version of its row.
@@ -65,13 +69,15 @@ pub struct AccountFacts {
     pub kind: AccountKind,
     /// E-mail address of a person, name of a service account.
     pub label: String,
+    /// Names of the teams that a person is in, or that a service account belongs to.
+    pub teams: Vec<String>,
     pub role: Role,
     pub enabled: bool,
 }
 
 impl<'a> Tx<'a> {
     pub fn new(conn: &'a mut Conn, now: Stamp, policy: &'a Policy, random: &'a Random) -> Tx<'a> {
-        Tx { conn, now, policy, random, version: None, ids: Cell::new(0), changes: Vec::new() }
+        Tx { conn, now, policy, random, version: None, ids: Cell::new(0), changes: Vec::new(), events: Vec::new() }
     }
 
     /// The version of every row that this change touches. It is drawn from one counter row, whose lock is held until the

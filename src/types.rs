@@ -268,6 +268,11 @@ words! {
 }
 
 words! {
+    /// What a person is in a team.
+    TeamRole { Member = "member", Manager = "manager" }
+}
+
+words! {
     /// Who may move a token's expiry further away: the token's owner, or administrators alone.
     Extender { Owner = "owner", Admin = "admin" }
 }

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use super::{Account, by_id, check_name};
+use super::{Account, by_id, check_name, list};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::error::{Error, OrMissing, Problem, Result};
 use crate::schema::{accounts, sessions};
 use crate::token;
-use crate::tx::{Change, Tx};
+use crate::tx::Tx;
 use crate::types::SessionId;
 use crate::when::{DateStyle, Zone};
 
@@ -43,6 +43,7 @@ pub fn edit_profile(tx: &mut Tx<'_>, actor: &Actor, draft: &ProfileDraft) -> Res
     let before = own(tx, actor)?;
     let mut account = before.clone();
     account.name = name;
+    account = account.folded();
     account.time_zone = zone.name().to_owned();
     account.date_style = style.as_str().to_owned();
     if shown(&account) == shown(&before) {
@@ -52,16 +53,19 @@ pub fn edit_profile(tx: &mut Tx<'_>, actor: &Actor, draft: &ProfileDraft) -> Res
     diesel::update(accounts::table.find(&account.id))
         .set((
             accounts::name.eq(&account.name),
+            accounts::name_key.eq(&account.name_key),
+            accounts::folded.eq(&account.folded),
             accounts::time_zone.eq(&account.time_zone),
             accounts::date_style.eq(&account.date_style),
             accounts::version.eq(account.version),
         ))
         .execute(tx.conn)
         .or_missing()?;
+    list::put_words(tx, &account)?;
     let detail = serde_json::json!({ "before": shown(&before), "after": shown(&account) });
     let subject = Subject::account(&account.id, &account.name);
     audit::record(tx, actor, "account.edit", subject, Some(&account.id), detail)?;
-    tx.changed(Change::Account(account.facts()));
+    account.learn(tx)?;
     Ok(account)
 }
 

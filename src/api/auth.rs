@@ -46,7 +46,7 @@ pub async fn logout(caller: Living, app: web::Data<Arc<App>>) -> Result<Done, Re
 
 /// What a token is told of itself.
 pub async fn whoami(caller: Living, app: web::Data<Arc<App>>) -> Result<Told<Whoami>, Refused> {
-    let (now, catalogue, notice) = (app.now(), app.catalogue(), app.policy.notice());
+    let (now, catalogue, notice) = (app.now(), app.catalogue(), app.policy().notice());
     let told = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         let token = token::spoken_by(conn, &actor)?;

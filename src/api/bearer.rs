@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::error::{Error as ActixError, ErrorInternalServerError, InternalError};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use futures_core::future::LocalBoxFuture;
 
 use super::answer::Refused;
@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::db::Conn;
 use crate::decision::{Credential, Verdict, decide_living, decide_own};
 use crate::error::{Error, Result};
-use crate::http::{client, origin, peer, problem};
+use crate::http::{Asker, client, origin, peer, problem};
 use crate::password::Password;
 use crate::refusal;
 use crate::token;
@@ -29,6 +29,10 @@ use crate::verify::{answer, headers, request};
 
 /// The password of whoever changes something with a session token.
 pub const PASSWORD: &str = "X-Confirm-Password";
+
+/// What a password that was given a while ago still confirms, where the policy has a window: never what changes accounts,
+/// policy or APIs.
+const OF_ONE_S_OWN: [&str; 2] = ["sessions", "tokens"];
 
 /// Anybody: a row without a scope says so by this name.
 pub struct Stranger {
@@ -126,7 +130,11 @@ impl<M: OwnMethod> FromRequest for Bearer<M> {
     type Future = Ready<Result<Self, ActixError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(let_in(request, decide_own::<M>).map(|caller| Bearer { caller, method: PhantomData }))
+        ready(
+            there::<M>(request)
+                .and_then(|()| let_in(request, decide_own::<M>))
+                .map(|caller| Bearer { caller, method: PhantomData }),
+        )
     }
 }
 
@@ -140,7 +148,7 @@ impl<M: OwnMethod> FromRequest for Confirmed<M> {
         Box::pin(async move {
             let bearer = bearer.await?;
             let app = request.app_data::<web::Data<Arc<App>>>().ok_or_else(no_state)?;
-            confirm(app, &request, &bearer.caller).await?;
+            confirm(app, &request, &bearer.caller, OF_ONE_S_OWN.contains(&M::SERVICE)).await?;
             Ok(Confirmed(bearer))
         })
     }
@@ -174,6 +182,15 @@ fn no_state() -> ActixError {
     ErrorInternalServerError("no state")
 }
 
+/// The routes of tokens are not there where the policy says so.
+fn there<M: OwnMethod>(request: &HttpRequest) -> Result<(), ActixError> {
+    let app = request.app_data::<web::Data<Arc<App>>>().ok_or_else(no_state)?;
+    match M::SERVICE == "tokens" && !app.policy().token_api {
+        true => Err(Refused::from(Error::Missing).into()),
+        false => Ok(()),
+    }
+}
+
 fn let_in(
     request: &HttpRequest,
     decide: impl FnOnce(&App, Stamp, &Credential<'_>, Option<std::net::IpAddr>) -> Verdict,
@@ -190,7 +207,9 @@ fn let_in(
     match decide(app, now, &credential, client) {
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
-            Ok(Caller { token: pass.value.token.id(), origin: origin(request, config) })
+            let caller = Caller { token: pass.value.token.id(), origin: origin(request, config) };
+            request.extensions_mut().insert(Asker::Program(caller.token.clone(), caller.origin.clone()));
+            Ok(caller)
         }
         Err(denial) => {
             let call = refusal::Request { http_method: request.method().as_str(), target: request.path(), ip: client };
@@ -200,14 +219,22 @@ fn let_in(
 }
 
 /// Of a session token the password, by the one counter of guesses that pages and command line have too.
-async fn confirm(app: &Arc<App>, request: &HttpRequest, caller: &Caller) -> Result<(), Refused> {
+async fn confirm(
+    app: &Arc<App>,
+    request: &HttpRequest,
+    caller: &Caller,
+    may_go_by_window: bool,
+) -> Result<(), Refused> {
     let (of, now) = (caller.clone(), app.now());
     let present = app.read(move |conn| {
         let actor = of.actor(conn, now)?;
         let session = token::session::of(conn, &actor)?;
-        Ok(session.map(|account| (actor, account)))
+        Ok(session.map(|(token, account)| (actor, token, account)))
     });
-    let Some((actor, account)) = present.await? else { return Ok(()) };
+    let Some((actor, session, account)) = present.await? else { return Ok(()) };
+    if may_go_by_window && !token::session::asks_password(&session, now, &app.policy()) {
+        return Ok(());
+    }
     let typed = request.headers().get(PASSWORD).map(|value| std::str::from_utf8(value.as_bytes()));
     let Some(Ok(typed)) = typed else {
         return Err(Refused::unconfirmed(&format!(

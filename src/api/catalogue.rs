@@ -51,7 +51,7 @@ pub async fn methods(
     let more = found.len() > from + limit;
     let items: Vec<Method> = found.into_iter().skip(from).take(limit).collect();
     let next = items.last().filter(|_| more).map(Method::cursor);
-    Ok(Told::plain(List { items, next, total }))
+    Ok(Told::plain(List { items, next, total: Some(total) }))
 }
 
 pub async fn sets(caller: Bearer<ListSets>, app: web::Data<Arc<App>>) -> Result<Told<List<Set>>, Refused> {
@@ -60,14 +60,14 @@ pub async fn sets(caller: Bearer<ListSets>, app: web::Data<Arc<App>>) -> Result<
     let offered = catalogue.apis().iter().flat_map(|api| api.sets.iter().map(move |set| (api, set)));
     let offered = offered.filter(|(_, set)| set.least_role <= role);
     let items: Vec<Set> = offered.map(|(api, set)| Set::of(api, set, &catalogue)).collect();
-    Ok(Told::plain(List { total: items.len() as i64, items, next: None }))
+    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
 }
 
 pub async fn list(caller: Bearer<ListApis>, app: web::Data<Arc<App>>) -> Result<Told<List<Api>>, Refused> {
     must_administer(&app, &caller).await?;
     let catalogue = app.catalogue();
     let items: Vec<Api> = catalogue.apis().iter().map(|api| Api::of(api)).collect();
-    Ok(Told::plain(List { total: items.len() as i64, items, next: None }))
+    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
 }
 
 pub async fn describe(

@@ -9,8 +9,10 @@ use super::bearer::Bearer;
 use super::input::Query;
 use super::json::{Event, EventQuery, List};
 use super::tokens::limit;
+use crate::actor::Deed;
 use crate::app::App;
-use crate::audit::{self, Ask};
+use crate::audit::filter::Filter;
+use crate::audit::own;
 use crate::catalogue::own::ListEvents;
 use crate::types::EventId;
 
@@ -20,18 +22,17 @@ pub async fn list(
     app: web::Data<Arc<App>>,
 ) -> Result<Told<List<Event>>, Refused> {
     let asked = query.0;
-    let ask = Ask {
-        everyone: asked.all,
-        action: asked.action,
-        subject: asked.subject,
-        q: asked.q,
-        limit: limit(asked.limit)?,
-        after: asked.after.map(|cursor| EventId::from(cursor.as_str())),
-    };
-    let now = app.now();
+    let filter = Filter { action: asked.action, subject: asked.subject, q: asked.q, ..Filter::default() };
+    let (most, after) = (limit(asked.limit)?, asked.after.map(|cursor| EventId::from(cursor.as_str())));
+    let (now, is_all) = (app.now(), asked.all);
     let page = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
-        audit::list(conn, &actor, &ask)
+        match is_all {
+            true => actor
+                .must(Deed::Administer)
+                .and_then(|()| own::everybody_s(conn, &actor, &filter, after.as_ref(), most)),
+            false => own::own(conn, &actor, &filter, after.as_ref(), most),
+        }
     });
     let page = page.await?;
     let items = page.rows.iter().map(Event::of).collect();

@@ -32,22 +32,25 @@ words_of! { status_words Status  token_kinds TokenKind  account_kinds AccountKin
 pub struct List<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
-    /// Of the whole list; up to 10,000 are counted.
-    pub total: i64,
+    /// Of the whole list; up to 10,000 are counted. `null` where counting would take long.
+    pub total: Option<i64>,
 }
 
 /// By hand: what is derived for a type with a parameter leaves the parameter's own schema out.
 impl<T: ToSchema> PartialSchema for List<T> {
     fn schema() -> RefOr<Schema> {
         let of = Ref::from_schema_name(T::name());
-        let whole = SchemaType::Type(Type::Integer);
+        let whole = SchemaType::from_iter([Type::Integer, Type::Null]);
         let next = SchemaType::from_iter([Type::String, Type::Null]);
         ObjectBuilder::new()
             .property("items", ArrayBuilder::new().items(of))
             .property("next", ObjectBuilder::new().schema_type(next).description(Some("What goes into `after`.")))
             .property(
                 "total",
-                ObjectBuilder::new().schema_type(whole).minimum(Some(0)).description(Some("Up to 10,000 are counted.")),
+                ObjectBuilder::new()
+                    .schema_type(whole)
+                    .minimum(Some(0))
+                    .description(Some("Up to 10,000 are counted; null where counting would take long.")),
             )
             .required("items")
             .required("next")
@@ -437,10 +440,10 @@ impl Event {
 pub struct EventQuery {
     /// Everybody's: for administrators.
     pub all: bool,
-    /// `token.generate`, or the beginning of it up to a dot: `token.`
+    /// `token.generate`, or `token` for all that is done to tokens.
     pub action: String,
     /// Id of the token, account, API or session that it is about.
-    pub subject: Option<String>,
+    pub subject: String,
     pub q: String,
     #[schema(minimum = 1, maximum = 200, default = 50)]
     pub limit: Option<u16>,

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::catalogue::own::DescribePolicy;
 
 pub async fn describe(caller: Bearer<DescribePolicy>, app: web::Data<Arc<App>>) -> Result<Told<PolicyJson>, Refused> {
-    let (now, policy) = (app.now(), app.policy.clone());
+    let (now, policy) = (app.now(), app.policy().as_ref().clone());
     app.read(move |conn| caller.actor(conn, now)?.must(Deed::Administer)).await?;
     Ok(Told::plain(PolicyJson(policy)))
 }

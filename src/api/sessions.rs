@@ -18,7 +18,7 @@ use crate::types::{SessionId, TokenId};
 const NONE: &str = "-";
 
 pub async fn list(caller: Bearer<ListSessions>, app: web::Data<Arc<App>>) -> Result<Told<List<Session>>, Refused> {
-    let (now, policy) = (app.now(), app.policy.clone());
+    let (now, policy) = (app.now(), app.policy());
     let listed = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         let account = actor.account.as_ref().ok_or(Error::SignedOut)?;
@@ -29,7 +29,7 @@ pub async fn list(caller: Bearer<ListSessions>, app: web::Data<Arc<App>>) -> Res
         Ok(programs.chain(browsers).collect::<Vec<Session>>())
     });
     let items = listed.await?;
-    Ok(Told::plain(List { total: items.len() as i64, items, next: None }))
+    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
 }
 
 pub async fn end(

@@ -51,14 +51,14 @@ pub async fn list(
         limit: limit(asked.limit)?,
         after: asked.after.map(|cursor| TokenId::from(cursor.as_str())),
     };
-    let (now, notice, catalogue) = (app.now(), app.policy.notice(), app.catalogue());
+    let (now, notice, catalogue) = (app.now(), app.policy().notice(), app.catalogue());
     let page = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         query::page(conn, &actor, &ask, now, notice)
     });
     let page = page.await?;
     let items = page.rows.iter().map(|row| Token::of(row, &catalogue)).collect();
-    Ok(Told::plain(List { items, next: page.next.map(|id| id.to_string()), total: page.total }))
+    Ok(Told::plain(List { items, next: page.next.map(|id| id.to_string()), total: Some(page.total) }))
 }
 
 fn sort(typed: Option<&str>) -> Result<Sort, Refused> {
@@ -85,7 +85,7 @@ pub async fn describe(
     id: web::Path<String>,
     app: web::Data<Arc<App>>,
 ) -> Result<Told<Token>, Refused> {
-    let (now, notice, catalogue) = (app.now(), app.policy.notice(), app.catalogue());
+    let (now, notice, catalogue) = (app.now(), app.policy().notice(), app.catalogue());
     let found = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         let token = token::visible(conn, &actor, &TokenId::from(id.as_str()))?;
@@ -108,7 +108,8 @@ pub async fn generate(
         if let Some(made) = before(tx, &actor, call.as_ref())? {
             return Ok((shown(tx, made, &catalogue)?, None));
         }
-        let owner = owner(tx, &actor, body.value.owner.as_deref())?;
+        let own = actor.account.clone().ok_or(Error::SignedOut)?;
+        let owner = token::may_hold(tx.conn, &actor, &body.value.owner.as_deref().map_or(own, AccountId::from))?;
         let limits = limits(tx, &catalogue, &owner, None);
         let mut new = draft(&body.value, &limits)?.check(&limits, tx.random)?;
         if body.value.expires_at.is_none() && body.value.lifetime_days.is_none() {
@@ -167,7 +168,7 @@ pub async fn regenerate(
         if let Some(made) = before(tx, &actor, call.as_ref())? {
             return Ok((shown(tx, made, &catalogue)?, None));
         }
-        let token = token::changeable(tx.conn, &actor, &TokenId::from(id.as_str()))?;
+        let token = token::renewable(tx.conn, &actor, &TokenId::from(id.as_str()))?;
         let owner = account::by_id(tx.conn, &token.owner_id)?;
         let limits = limits(tx, &catalogue, &owner, None);
         let wish = renewal(tx, &token, &body.value, &limits)?;
@@ -202,14 +203,9 @@ fn speaker(tx: &mut Tx<'_>, caller: &Caller) -> Result<Actor> {
     caller.actor(tx.conn, tx.now)
 }
 
-fn owner(tx: &mut Tx<'_>, actor: &Actor, named: Option<&str>) -> Result<Account> {
-    let own = actor.account.clone().ok_or(Error::SignedOut)?;
-    account::by_id(tx.conn, &named.map_or(own, AccountId::from))
-}
-
 fn limits<'a>(tx: &Tx<'a>, catalogue: &'a Catalogue, owner: &Account, standing: Option<Standing>) -> Limits<'a> {
     let (now, zone) = (tx.now, owner.zone());
-    Limits { catalogue, policy: tx.policy, role: owner.role, zone, now, since: now, standing }
+    Limits { catalogue, policy: Arc::new(tx.policy.clone()), role: owner.role, zone, now, since: now, standing }
 }
 
 fn draft(new: &NewToken, limits: &Limits<'_>) -> Result<TokenDraft> {

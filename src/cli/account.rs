@@ -58,7 +58,7 @@ fn add(app: &Arc<App>, email: String, name: Option<String>, role: Role) -> Resul
     let usual = email.split('@').next().unwrap_or_default().to_owned();
     let draft = PersonDraft { name: name.unwrap_or(usual), email: email.clone(), role };
     let password = Password::new(ask_password()?);
-    draft.check(&password, app.policy.password_min).map_err(|error| error.to_string())?;
+    draft.check(&password, app.policy().password_min).map_err(|error| error.to_string())?;
     let phc = app.hasher.hash_blocking(&password).map_err(|cause| cause.to_string())?;
     let new = draft.with(phc, None);
     app.write_now(|tx| account::add_person(tx, &Actor::operator(), new)).map_err(|error| of(&email, error))?;
@@ -87,7 +87,7 @@ fn passwd(app: &Arc<App>, email: &str) -> Result<(), String> {
     let found = app.db.read(|conn| account::by_email(conn, email)).map_err(|error| error.to_string())?;
     let found = found.ok_or_else(|| of(email, Error::Missing))?;
     let password = Password::new(ask_password()?);
-    password::judge(&password, app.policy.password_min, &[email, &found.name])
+    password::judge(&password, app.policy().password_min, &[email, &found.name])
         .map_err(|problem| problem.to_string())?;
     let phc = app.hasher.hash_blocking(&password).map_err(|cause| cause.to_string())?;
     app.write_now(|tx| account::set_password(tx, &Actor::operator(), &found.id, &phc))

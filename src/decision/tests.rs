@@ -136,6 +136,7 @@ fn row(api: &crate::types::ApiId, method: &MethodModel) -> MethodRow {
 fn index(world: &World, symbols: &crate::scope::Symbols) -> Index {
     let index = Index::default();
     let account = |id: &str, role, enabled| AccountFacts {
+        teams: Vec::new(),
         id: id.into(),
         version: 1,
         kind: AccountKind::Person,

@@ -1,6 +1,7 @@
 //! A token as typed, and as checked against the catalogue and the policy: for generating and for editing alike.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +83,7 @@ impl Token {
 /// What a draft is held against.
 pub struct Limits<'a> {
     pub catalogue: &'a Catalogue,
-    pub policy: &'a Policy,
+    pub policy: Arc<Policy>,
     pub role: Role,
     pub zone: Zone,
     pub now: Stamp,

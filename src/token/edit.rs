@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::descent::Bounds;
 use super::draft::EXPIRED;
 use super::{NAME_TAKEN, NewToken, Token, changeable, facts, fold, must_reach, values_of};
+use crate::account;
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::catalogue::Catalogue;
@@ -83,7 +84,7 @@ impl Edit {
 pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) -> Result<Token> {
     let version = tx.version()?;
     let before = changeable(tx.conn, actor, &edit.id)?;
-    must_reach(tx.conn, actor, &before.owner_id)?;
+    must_reach(actor, &account::by_id(tx.conn, &before.owner_id)?)?;
     if before.version != edit.seen {
         return Err(Error::Stale);
     }

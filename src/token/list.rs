@@ -8,10 +8,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 
 use super::{MOST_AT_ONCE, Token, status};
+use crate::actor::{Actor, Deed};
 use crate::db::{Conn, MultiBackend, like};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{accounts, generations, tokens, uses};
-use crate::types::{AccountId, Stamp, Status, TokenId, TokenKind};
+use crate::team;
+use crate::types::{AccountId, AccountKind, Stamp, Status, TeamId, TokenId, TokenKind};
 
 pub const PAGE: i64 = 50;
 
@@ -87,7 +89,8 @@ impl Sort {
 }
 
 pub struct Ask {
-    pub owner: AccountId,
+    /// Whose tokens, as [`owners`] found; `None` is everybody's.
+    pub owners: Option<Vec<AccountId>>,
     pub tab: Tab,
     /// Words in any order, found in name, description and the first characters of the value.
     pub q: String,
@@ -124,6 +127,32 @@ pub struct Used {
     pub agent: String,
 }
 
+/// Whose tokens a list is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// One's own, and those of one's service accounts.
+    Mine,
+    /// Those of a team's service accounts.
+    Team(TeamId),
+}
+
+/// The accounts whose tokens are meant. A team that the actor may not see is missing.
+pub fn owners(conn: &mut Conn, actor: &Actor, whose: &Whose) -> Result<Vec<AccountId>> {
+    let services = accounts::table.filter(accounts::kind.eq(AccountKind::Service)).select(accounts::id).into_boxed();
+    match whose {
+        Whose::Mine => {
+            let me = actor.account.clone().ok_or(Error::SignedOut)?;
+            let mut owners: Vec<AccountId> = services.filter(accounts::owner_account_id.eq(me.clone())).load(conn)?;
+            owners.push(me);
+            Ok(owners)
+        }
+        Whose::Team(team) => {
+            actor.must_see(team::relation(conn, actor, team)?, Deed::SeeTokens)?;
+            Ok(services.filter(accounts::owner_team_id.eq(team.clone())).load(conn)?)
+        }
+    }
+}
+
 diesel::define_sql_function! {
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
@@ -133,8 +162,11 @@ macro_rules! found {
     ($from:expr, $ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
         let (ask, now): (&Ask, Stamp) = ($ask, $now);
         let mut query = $from
-            .filter(tokens::owner_id.eq(ask.owner.clone()).and(tokens::removed_at.is_null()).and(tokens::kind.ne(TokenKind::Session)))
+            .filter(tokens::removed_at.is_null().and(tokens::kind.ne(TokenKind::Session)))
             .into_boxed::<MultiBackend>();
+        if let Some(owners) = &ask.owners {
+            query = query.filter(tokens::owner_id.eq_any(owners.clone()));
+        }
         for word in ask.q.to_lowercase().split_whitespace() {
             let in_words = tokens::folded.like(format!("%{}%", like(word))).escape('\\');
             // Only what looks like the beginning of a value is looked for among the values: that is a look-up for every row.
@@ -301,12 +333,13 @@ pub fn matching(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Re
 
 /// The row that the former page ended with; one that is gone or another's begins anew.
 fn last_of_former(conn: &mut Conn, ask: &Ask, id: &TokenId) -> Result<Option<(Token, Option<Stamp>)>> {
-    Ok(tokens::table
+    let found: Option<(Token, Option<Stamp>)> = tokens::table
         .left_join(uses::table)
-        .filter(tokens::id.eq(id).and(tokens::owner_id.eq(&ask.owner)))
+        .filter(tokens::id.eq(id))
         .select((Token::as_select(), uses::used_at.nullable()))
         .first(conn)
-        .optional()?)
+        .optional()?;
+    Ok(found.filter(|(token, _)| ask.owners.as_ref().is_none_or(|owners| owners.contains(&token.owner_id))))
 }
 
 /// The last use of one token.
@@ -336,7 +369,7 @@ pub fn dress(conn: &mut Conn, rows: Vec<Token>, now: Stamp, notice: TimeDelta) -
         used.into_iter().map(|(id, at, ip, agent)| (id, Used { at, ip, agent })).collect();
     let owners: Vec<&AccountId> = rows.iter().map(|token| &token.owner_id).collect();
     let frozen: Vec<AccountId> = accounts::table
-        .filter(accounts::id.eq_any(owners).and(accounts::enabled.eq(false)))
+        .filter(accounts::id.eq_any(owners).and(accounts::enabled.eq(false).or(accounts::removed_at.is_not_null())))
         .select(accounts::id)
         .load(conn)?;
     let dressed = rows.into_iter().map(|token| {

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{Token, facts, visible};
+use super::{Token, facts, seen};
 use crate::actor::{Actor, Deed};
 use crate::audit::{self, Subject};
 use crate::db::Conn;
@@ -19,8 +19,8 @@ const MEMORY: TimeDelta = TimeDelta::days(30);
 /// Deletes a token for good, one that was removed before as well.
 pub fn purge(tx: &mut Tx<'_>, actor: &Actor, id: &TokenId) -> Result<()> {
     tx.version()?;
-    let token = visible(tx.conn, actor, id)?;
-    actor.must(Deed::GenerateOwnTokens)?;
+    let (token, _, relation) = seen(tx.conn, actor, id)?;
+    actor.must_as(relation, Deed::ChangeTokens)?;
     let detail = serde_json::json!({
         "description": token.description, "scopes": token.scopes, "created_at": token.created_at,
         "expires_at": token.expires_at, "removed_at": token.removed_at,

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::Token;
 use super::list::{Listed, Sort, SortBy, dress};
-use crate::account::{self, Account};
+use crate::account;
 use crate::actor::{Actor, Deed};
 use crate::db::{Conn, MultiBackend, like};
 use crate::error::{Error, Result};
@@ -198,11 +198,11 @@ pub fn row(conn: &mut Conn, token: Token, now: Stamp, notice: TimeDelta) -> Resu
 fn whose(conn: &mut Conn, actor: &Actor, of: &Of) -> Result<Option<AccountId>> {
     match of {
         Of::Mine => Ok(Some(actor.account.clone().ok_or(Error::SignedOut)?)),
-        Of::Account(id) if actor.is(id) => Ok(Some(id.clone())),
-        Of::Account(id) => match actor.may(Deed::Administer) {
-            true => account::by_id(conn, id).map(|account: Account| Some(account.id)),
-            false => Err(Error::Missing),
-        },
+        Of::Account(id) => {
+            let owner = account::by_id(conn, id)?;
+            actor.must_see(account::relation(conn, actor, &owner)?, Deed::SeeTokens)?;
+            Ok(Some(owner.id))
+        }
         Of::Everyone => actor.must(Deed::Administer).map(|()| None),
     }
 }

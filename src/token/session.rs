@@ -11,6 +11,7 @@ use crate::actor::{Actor, Origin, Via};
 use crate::audit::{self, Subject};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::policy::{Confirm, Policy};
 use crate::schema::{generations, tokens, uses};
 use crate::scope::OWN_API;
 use crate::secret::Secret;
@@ -81,13 +82,25 @@ pub fn generate(tx: &mut Tx<'_>, account: &Account, origin: Origin, prefix: &str
     Ok((token, value))
 }
 
-/// The person whom the actor's session token stands for; `None` for whoever speaks by anything else.
-pub fn of(conn: &mut Conn, actor: &Actor) -> Result<Option<Account>> {
+/// The actor's session token with the person whom it stands for; `None` for whoever speaks by anything else.
+pub fn of(conn: &mut Conn, actor: &Actor) -> Result<Option<(Token, Account)>> {
     if !matches!(actor.via, Via::Token(_)) {
         return Ok(None);
     }
     let token = spoken_by(conn, actor)?;
-    (token.kind == TokenKind::Session).then(|| account::by_id(conn, &token.owner_id)).transpose()
+    if token.kind != TokenKind::Session {
+        return Ok(None);
+    }
+    let account = account::by_id(conn, &token.owner_id)?;
+    Ok(Some((token, account)))
+}
+
+/// Whether a change asks for the password now: the policy says always, or signing in was longer ago than its window.
+pub fn asks_password(token: &Token, now: Stamp, policy: &Policy) -> bool {
+    match policy.confirm {
+        Confirm::Always => true,
+        Confirm::Within(minutes) => token.created_at <= now.minus(TimeDelta::minutes(minutes.into())),
+    }
 }
 
 /// Ends the session token that the actor speaks by.

@@ -12,7 +12,8 @@ use crate::policy::Policy;
 use crate::types::{Role, Stamp};
 use crate::when::{self, Zone};
 
-fn limits<'a>(catalogue: &'a Catalogue, policy: &'a Policy, zone: Zone, now: Stamp) -> Limits<'a> {
+fn limits<'a>(catalogue: &'a Catalogue, policy: &Policy, zone: Zone, now: Stamp) -> Limits<'a> {
+    let policy = std::sync::Arc::new(policy.clone());
     Limits { catalogue, policy, role: Role::Owner, zone, now, since: now, standing: None }
 }
 

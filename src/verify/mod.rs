@@ -76,7 +76,7 @@ fn judge(
         return unclear("The query of /verify may hold api and deny, once each.");
     };
     let query = asked.target.split_once('?').map(|(_, query)| query);
-    let credential = match request::credential(headers.iter().copied(), query, app.policy.value_in_query) {
+    let credential = match request::credential(headers.iter().copied(), query, app.policy().value_in_query) {
         Ok(credential) => credential,
         Err(refused) => return unclear(&refused.to_string()),
     };
@@ -88,7 +88,7 @@ fn judge(
     match verdict {
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
-            let cut = app.policy.value_in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));
+            let cut = app.policy().value_in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));
             passed(&pass, cut)
         }
         Err(denial) => answer::denied(app, now, &call, &denial, own.deny_with_403),
@@ -125,7 +125,7 @@ fn passed(pass: &Pass, target: Option<String>) -> HttpResponse {
     answer.insert_header((ACCOUNT, &*header_text(&pass.account.label)));
     answer.insert_header((ACCOUNT_KIND, HeaderValue::from_static(pass.account.kind.as_str())));
     answer.insert_header((ROLE, HeaderValue::from_static(pass.account.role.as_str())));
-    answer.insert_header((TEAMS, HeaderValue::from_static("")));
+    answer.insert_header((TEAMS, &*header_text(&pass.account.teams)));
     answer.insert_header((TOKEN_ID, &*token.id.hyphenated().encode_lower(&mut [0; 36])));
     answer.insert_header((TOKEN_NAME, &*header_text(&token.name)));
     answer.insert_header((METHOD, &*pass.method.shown));

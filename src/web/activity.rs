@@ -238,7 +238,7 @@ fn row(entry: &Entry, log: &Log, me: &SignedIn, catalogue: &Catalogue, reading: 
         }
         Entry::Refusal(refusal) => {
             let (iso, time) = at(refusal.at);
-            let by_scope = refusal.rule == Rule::Scope.as_str() && me.actor.may(Deed::GenerateOwnTokens);
+            let by_scope = refusal.rule == Rule::Scope.as_str() && me.actor.may(Deed::ChangeTokens);
             let allow = |token: TokenId| {
                 let query = Serializer::new(String::new()).append_pair("allow", &refusal.scope).finish();
                 format!("{}?{query}", page_of(&token))

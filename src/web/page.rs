@@ -8,7 +8,9 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/sessions", "monitor", "Sessions"),
     settings("/settings/tokens", "key-round", "Access tokens"),
     settings("/settings/activity", "activity", "Activity"),
+    administration("/admin/accounts", "users", "Accounts"),
     administration("/admin/apis", "blocks", "APIs"),
+    administration("/admin/audit", "file-text", "Audit log"),
 ];
 
 struct Entry {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_session::{Session as Cookie, SessionExt};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq;
 
 use super::confirm::with_wait;
@@ -21,7 +21,7 @@ use crate::actor::{Actor, Deed, Origin, Via};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Problem, Result};
-use crate::http::origin;
+use crate::http::{Asker, origin};
 use crate::password::Password;
 use crate::secret::{Digest, Secret};
 use crate::session::{self, Session};
@@ -90,6 +90,7 @@ pub async fn signed_in(request: &HttpRequest) -> Result<SignedIn> {
     let of = id.clone();
     let account = app.read(move |conn| session::account_of(conn, &of)).await?.ok_or(Error::SignedOut)?;
     let actor = session::actor(&account, &id, origin);
+    request.extensions_mut().insert(Asker::Person(actor.clone()));
     Ok(SignedIn { account, session: id, actor })
 }
 
@@ -113,7 +114,7 @@ pub async fn setup_form(
     let page = SetupPage {
         shell: frame.shell("Set up Hallpass", "", None)?,
         code: Posted::from_query(request.query_string()).text("code").to_owned(),
-        password_min: app.policy.password_min,
+        password_min: app.policy().password_min,
         ..SetupPage::default()
     };
     frame.page(StatusCode::OK, &page)
@@ -143,7 +144,7 @@ pub async fn set_up(
                 code: form.text("code").to_owned(),
                 name: form.text("name").to_owned(),
                 email: form.text("email").to_owned(),
-                password_min: app.policy.password_min,
+                password_min: app.policy().password_min,
                 errors: field_errors(&problems),
                 note: None,
             };
@@ -156,7 +157,7 @@ pub async fn set_up(
 async fn make_owner(app: &Arc<App>, code: &SetupCode, form: &Posted, origin: Origin) -> Result<Account> {
     let draft = PersonDraft { name: form.text("name").into(), email: form.text("email").into(), role: Role::Owner };
     let password = Password::new(form.text("password").to_owned());
-    let mut problems = match draft.check(&password, app.policy.password_min) {
+    let mut problems = match draft.check(&password, app.policy().password_min) {
         Err(Error::Invalid(problems)) => problems,
         checked => checked.map(|()| Vec::new())?,
     };

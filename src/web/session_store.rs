@@ -59,7 +59,7 @@ impl SessionStore for Sessions {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (app, digest) = (self.0.clone(), digest(key));
         let now = app.now();
-        let found = self.0.read(move |conn| session::find(conn, digest, now, &app.policy)).await;
+        let found = self.0.read(move |conn| session::find(conn, digest, now, &app.policy())).await;
         let found = match found {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),

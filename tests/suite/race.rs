@@ -302,6 +302,7 @@ fn a_change_that_the_index_hears_of_after_a_later_one_changes_nothing() {
             version: before.version,
             kind: before.kind,
             label: before.label().to_owned(),
+            teams: Vec::new(),
             role: before.role,
             enabled: before.enabled,
         }));
@@ -315,9 +316,11 @@ fn a_change_that_the_index_hears_of_after_a_later_one_changes_nothing() {
 /// Commits, and keeps what the index should have heard.
 fn without_the_index<T>(app: &App, verb: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Vec<Change> {
     let now = app.now();
+    let policy = app.policy();
     let write = |conn: &mut hallpass::db::Conn| {
-        let mut tx = Tx::new(conn, now, &app.policy, &app.random);
+        let mut tx = Tx::new(conn, now, &policy, &app.random);
         verb(&mut tx)?;
+        hallpass::audit::chain::seal(&mut tx)?;
         Ok(tx.into_changes())
     };
     app.db.write(write).unwrap()
@@ -328,7 +331,7 @@ fn tell(app: &App, change: Change) {
         // Under numbers of its own the scopes are others: the value would be found all the same, and be no 401.
         Change::Token(facts) => app.index.learn_token(facts, &Symbols::default()),
         Change::Account(facts) => app.index.learn_account(facts),
-        Change::Catalogue => {}
+        Change::Catalogue | Change::Policy(_) => {}
     }
 }
 

@@ -54,7 +54,7 @@ impl Site {
 
     /// Another process on the same database, with the same clock.
     pub fn beside(&self) -> Site {
-        Site::on(self.place.clone(), self.app.policy.clone(), config(), self.clock.clone(), None, None)
+        Site::on(self.place.clone(), (*self.app.policy()).clone(), config(), self.clock.clone(), None, None)
     }
 
     fn on(
@@ -103,6 +103,20 @@ impl Site {
     /// Time passes without any news from the database.
     pub fn pass_unheard(&self, span: TimeDelta) {
         self.clock.fetch_add(span.num_milliseconds(), Ordering::SeqCst);
+    }
+
+    /// As `--database-url` takes it.
+    pub fn database_url(&self) -> String {
+        match &self.place {
+            Place::Sqlite(path) => format!("sqlite:{path}"),
+            Place::Postgres(url) => url.clone(),
+        }
+    }
+
+    /// Changes the database behind the program's back.
+    pub fn sql(&self, sql: &str) {
+        use diesel::connection::SimpleConnection;
+        self.app.db.write(|conn| Ok(conn.batch_execute(sql)?)).unwrap();
     }
 
     /// What SIGTERM does.

@@ -91,7 +91,7 @@ fn judge(me: &SignedIn, app: &Arc<App>, form: &Posted, is_proven: bool) -> Vec<P
     if is_proven && new == form.text("password") {
         let sentence = "This is the password that you have now. Choose another.".to_owned();
         problems.push(Problem { field: "new_password", sentence });
-    } else if let Err(problem) = password::judge(&Password::new(new.to_owned()), app.policy.password_min, &context) {
+    } else if let Err(problem) = password::judge(&Password::new(new.to_owned()), app.policy().password_min, &context) {
         problems.push(Problem { field: "new_password", sentence: problem.to_string() });
     }
     if new != again {
@@ -119,7 +119,7 @@ fn page(me: &SignedIn, frame: &Frame, app: &App, problems: &[Problem]) -> Result
     Ok(PasswordPage {
         shell: frame.shell("Password", ADDRESS, Some(me))?,
         email: me.account.label().to_owned(),
-        least: app.policy.password_min,
+        least: app.policy().password_min,
         errors: field_errors(problems),
     })
 }

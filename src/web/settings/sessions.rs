@@ -73,7 +73,7 @@ fn ids(form: &Posted) -> Result<Vec<SessionId>> {
 async fn chosen(me: &SignedIn, app: &Arc<App>, which: &Which) -> Result<Vec<Session>> {
     let (account, present, which) = (me.account.id.clone(), me.session.clone(), which.clone());
     let (now, at) = (app.now(), app.clone());
-    app.read(move |conn| session::chosen(conn, &account, &present, &which, now, &at.policy)).await
+    app.read(move |conn| session::chosen(conn, &account, &present, &which, now, &at.policy())).await
 }
 
 fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, meant: &[Session]) -> Result<ConfirmPage> {
@@ -156,7 +156,7 @@ async fn page(
     ticked: &[SessionId],
 ) -> Result<SessionsPage> {
     let (account, present, now, at) = (me.account.id.clone(), me.session.clone(), app.now(), app.clone());
-    let living = app.read(move |conn| session::living(conn, &account, &present, now, &at.policy)).await?;
+    let living = app.read(move |conn| session::living(conn, &account, &present, now, &at.policy())).await?;
     let reading = Reading::of(&me.account, now);
     let row = |session: &Session| {
         let (browser, system) = apart(&session.agent);

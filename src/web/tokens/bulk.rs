@@ -114,7 +114,7 @@ async fn confirm_page(
     chosen: &Chosen,
     view: &View,
 ) -> Result<ConfirmPage> {
-    let (actor, now, notice, ids) = (me.actor.clone(), app.now(), app.policy.notice(), chosen.0.clone());
+    let (actor, now, notice, ids) = (me.actor.clone(), app.now(), app.policy().notice(), chosen.0.clone());
     let mut listed: Vec<Listed> = app
         .read(move |conn| {
             let tokens: Vec<Token> = token::select(conn, &actor, &ids)?;

@@ -10,11 +10,11 @@ use super::form::{About, Filled, Present, check, form_page};
 use super::list::ADDRESS;
 use super::regenerate::{self, Wished};
 use super::reveal::{page_address, row_address};
-use crate::actor::Deed;
 use crate::app::App;
 use crate::audit;
 use crate::confirm::Action;
 use crate::error::{Error, Problem, Replay, Result};
+use crate::token;
 use crate::token::edit::{self, Difference, Edit};
 use crate::types::Stamp;
 use crate::web::confirm::{Outcome, ask, ask_again, propose, settle, still_waiting};
@@ -255,8 +255,7 @@ pub fn page(
         let (starts, ended, used) = (&value.starts_with, reading.moment(end), reading.ago(used));
         Some(format!("The old value {starts}… stopped {ended} and was used after that, last {used}. Something still holds it: look into the activity."))
     });
-    // A value acts as its owner: for another person it is an owner's to make.
-    let may_regenerate = me.actor.is(&token.owner_id) || me.actor.may(Deed::MakeAdmins);
+    let may_regenerate = token::must_take_values(&me.actor, about.relation, &about.owner).is_ok();
     let mut regenerate = may_regenerate.then(|| regenerate::section(me, app, about, present, &reading, &typed.wished));
     let mut form = form_page(me, frame, app, about, &format!("Edit {}", token.name), filled, problems)?;
     if let Some(end) = is_expired {

@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::list::ADDRESS;
 use super::picker::{self, Filter, Ticks};
-use crate::account::Account;
-use crate::actor::Deed;
+use crate::account::{self, Account};
+use crate::actor::{Deed, Relation};
 use crate::app::App;
 use crate::catalogue::Catalogue;
 use crate::db::Conn;
@@ -29,6 +29,7 @@ const PRESETS: [u32; 5] = [7, 30, 60, 90, 365];
 /// Whose token the form is about, and the token where there is one already.
 pub struct About {
     pub owner: Account,
+    pub relation: Relation,
     pub token: Option<Present>,
 }
 
@@ -41,7 +42,7 @@ pub struct Present {
 
 impl About {
     pub fn new_of(me: &SignedIn) -> About {
-        About { owner: me.account.clone(), token: None }
+        About { owner: me.account.clone(), relation: Relation::Own, token: None }
     }
 
     /// A token that the person may see and that is not removed; all others are missing.
@@ -52,9 +53,10 @@ impl About {
             if token.removed_at.is_some() {
                 return Err(Error::Missing);
             }
-            let owner = crate::account::by_id(conn, &token.owner_id)?;
+            let owner = account::by_id(conn, &token.owner_id)?;
+            let relation = account::relation(conn, &actor, &owner)?;
             let (values, used) = (token::values_of(conn, &id)?, token::list::use_of(conn, &id)?);
-            Ok(About { owner, token: Some(Present { token, values, used }) })
+            Ok(About { owner, relation, token: Some(Present { token, values, used }) })
         })
         .await
     }
@@ -62,7 +64,7 @@ impl About {
     /// [`About::token`], for who may change it.
     pub async fn to_change(app: &Arc<App>, me: &SignedIn, id: &str) -> Result<About> {
         let about = About::token(app, me, id).await?;
-        me.actor.must(Deed::GenerateOwnTokens)?;
+        me.actor.must_as(about.relation, Deed::ChangeTokens)?;
         Ok(about)
     }
 
@@ -73,16 +75,16 @@ impl About {
 
     /// What the policy and the catalogue let the owner have, read in the time zone of who looks.
     pub fn limits<'a>(&self, app: &'a App, me: &SignedIn, catalogue: &'a Catalogue) -> Limits<'a> {
-        let now = app.now();
+        let (now, policy) = (app.now(), app.policy());
         let value_of = |present: &Present| present.values.first().map(|value| value.created_at);
         Limits {
             catalogue,
-            policy: &app.policy,
             role: self.owner.role,
             zone: me.account.zone(),
             now,
             since: self.token.as_ref().and_then(value_of).unwrap_or(now),
-            standing: self.token.as_ref().map(|present| Standing::of(&present.token, &me.actor, &app.policy)),
+            standing: self.token.as_ref().map(|present| Standing::of(&present.token, &me.actor, &policy)),
+            policy,
         }
     }
 
@@ -277,7 +279,7 @@ pub fn form_page(
 }
 
 pub fn lifetimes(limits: &Limits<'_>, chosen: &str) -> Vec<Choice> {
-    let policy = limits.policy;
+    let policy = &limits.policy;
     let within = |days: &u32| when::in_days(limits.now.utc(), *days, limits.zone) <= limits.last_day();
     let mut choices: Vec<(String, String)> = PRESETS
         .into_iter()

@@ -44,9 +44,9 @@ const FIELDS: [&str; 11] = [
 
 /// The form: empty, filled by the link that led here, or by the token of `?from=`.
 pub async fn form(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    me.actor.must(Deed::GenerateOwnTokens)?;
+    me.actor.must(Deed::ChangeTokens)?;
     let query = Posted::from_query(request.query_string());
-    let empty = Filled::empty(app.policy.default_days(me.account.role));
+    let empty = Filled::empty(app.policy().default_days(me.account.role));
     if !FIELDS.iter().any(|field| query.has(field)) {
         return frame.page(StatusCode::OK, &page(&me, &frame, &app, &empty, &[])?);
     }
@@ -119,8 +119,8 @@ async fn copied(me: &SignedIn, app: &Arc<App>, token: &Token, empty: &Filled) ->
 
 /// The filled form comes: the confirmation, or the form again with what is wrong.
 pub async fn review(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
-    me.actor.must(Deed::GenerateOwnTokens)?;
-    let empty = Filled::empty(app.policy.default_days(me.account.role));
+    me.actor.must(Deed::ChangeTokens)?;
+    let empty = Filled::empty(app.policy().default_days(me.account.role));
     let filled = Filled::posted(&form, &app.catalogue(), Filled { lifetime: String::new(), ..empty });
     if form.text("do") == "filter" {
         return frame.page(StatusCode::OK, &page(&me, &frame, &app, &filled, &[])?);
@@ -189,7 +189,7 @@ pub async fn confirm(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Ar
             // Somebody was faster: with the name, the limit or the clock. The form again, with all that was filled in.
             let filled = match still_waiting(&app, &me, &form, Action::GenerateToken).await {
                 Ok(new) => filled_again(&me, &app, &new),
-                Err(_) => Filled::empty(app.policy.default_days(me.account.role)),
+                Err(_) => Filled::empty(app.policy().default_days(me.account.role)),
             };
             let page = page(&me, &frame, &app, &filled, &problems)?;
             frame.form_again(&page, &page.as_content())

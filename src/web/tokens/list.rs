@@ -114,7 +114,7 @@ pub async fn act(
     let chosen = match form.has("all") {
         // The filter, not the rows of this page: what it finds now is what will be confirmed.
         true => {
-            let (wish, now, notice) = (view.ask(&me), app.now(), app.policy.notice());
+            let (wish, now, notice) = (view.ask(&me), app.now(), app.policy().notice());
             app.read(move |conn| matching(conn, &wish, now, notice)).await?
         }
         false => ticked.iter().map(|id| TokenId::from(*id)).collect(),
@@ -167,7 +167,7 @@ impl View {
 
     fn ask(&self, me: &SignedIn) -> Ask {
         Ask {
-            owner: me.account.id.clone(),
+            owners: Some(vec![me.account.id.clone()]),
             tab: self.tab,
             q: self.q.clone(),
             sort: self.sort,
@@ -208,7 +208,7 @@ async fn render(
     note: Option<Note>,
     ticked: &[&str],
 ) -> Result<TokenList> {
-    let (now, notice) = (app.now(), app.policy.notice());
+    let (now, notice) = (app.now(), app.policy().notice());
     let wish = view.ask(me);
     let (owner, searched) = (me.account.id.clone(), !view.q.is_empty());
     let (found, owned) = app
@@ -225,7 +225,7 @@ async fn render(
         .await?;
     let catalogue = app.catalogue();
     let reading = Reading::of(&me.account, now);
-    let may = me.actor.may(Deed::GenerateOwnTokens);
+    let may = me.actor.may(Deed::ChangeTokens);
     let row = |listed: &Listed| TokenRow {
         id: listed.token.id.to_string(),
         name: listed.token.name.clone(),
@@ -255,7 +255,7 @@ async fn render(
         rows: found.rows.iter().map(row).collect(),
         paging: paging(view, &found),
         owned: parts::size(owned),
-        limit: app.policy.tokens_per_account as usize,
+        limit: app.policy().tokens_per_account as usize,
         zone: reading.zone.name().to_owned(),
         note,
     })

@@ -8,7 +8,6 @@ use super::edit::{self, Seen, Typed, Waiting};
 use super::form::{About, Filled, Present, expiry_part, last_day_iso, lifetimes, wished as expiry_wished};
 use super::list::ADDRESS;
 use super::reveal::{already_shown, page_address, reveal, row_address};
-use crate::actor::Deed;
 use crate::app::App;
 use crate::confirm::{self, Action};
 use crate::error::{Error, Problem, Replay, Result};
@@ -79,7 +78,7 @@ pub fn section(
     let may_keep = !situation.expired && situation.in_grace_until.is_none();
     let preset = |hours: i64| reading.now.plus(chrono::TimeDelta::hours(hours));
     let chosen = match wished.grace.as_str() {
-        "" if may_keep && app.policy.max_grace > 0 => "24h",
+        "" if may_keep && app.policy().max_grace > 0 => "24h",
         "" => "0",
         typed => typed,
     };
@@ -92,15 +91,15 @@ pub fn section(
     let mut choices = vec![choice("0", "Stop the old value now", "Choose this after a leak".into())];
     if may_keep {
         for (value, title, hours) in [("24h", "Keep both for 24 hours", 24), ("72h", "Keep both for 3 days", 72)] {
-            if chrono::TimeDelta::hours(hours) <= app.policy.grace() {
+            if chrono::TimeDelta::hours(hours) <= app.policy().grace() {
                 choices.push(choice(value, title, format!("Until {}", reading.weekday_moment(preset(hours)))));
             }
         }
-        if app.policy.max_grace > 0 {
+        if app.policy().max_grace > 0 {
             choices.push(choice("custom", "Keep both until", String::new()));
         }
     }
-    let until = reading.now.plus(app.policy.grace());
+    let until = reading.now.plus(app.policy().grace());
     let living = present.values.iter().filter(|value| value.ends_at.is_none_or(|end| reading.now < end));
     let rows = living.map(|value| ValueRow {
         name: if value.ends_at.is_none() { "Current value" } else { "Old value" },
@@ -110,7 +109,7 @@ pub fn section(
     });
     let expiry = situation.expired.then(|| {
         let lifetime = if wished.lifetime.is_empty() {
-            app.policy.default_days(about.owner.role).to_string()
+            app.policy().default_days(about.owner.role).to_string()
         } else {
             wished.lifetime.clone()
         };
@@ -146,9 +145,7 @@ pub async fn review(
 ) -> Result<HttpResponse> {
     let about = About::to_change(&app, &me, &id).await?;
     let present = about.present()?;
-    if !me.actor.is(&present.token.owner_id) {
-        me.actor.must(Deed::MakeAdmins)?;
-    }
+    token::must_take_values(&me.actor, about.relation, &about.owner)?;
     let typed = Typed { filled: typed_beside(&me, &app, present, &form), wished: Wished::posted(&form) };
     let seen = Seen::read(&form, &app);
     if seen.is_not(present) {
@@ -193,7 +190,7 @@ fn check(me: &SignedIn, app: &App, about: &About, present: &Present, form: &Post
     };
     let grace = Grace::typed(form.text("grace"), form.text("previous_expires_at"))
         .map_err(|sentence| Problem { field: "grace", sentence })
-        .and_then(|grace| check_grace(grace, situation, expires_at, &app.policy, limits.now, limits.zone));
+        .and_then(|grace| check_grace(grace, situation, expires_at, &app.policy(), limits.now, limits.zone));
     match grace {
         Ok(previous_ends_at) if problems.is_empty() => {
             let (id, seen) = (present.token.id.clone(), present.token.version);

@@ -1,0 +1,10 @@
+DROP TABLE invitations;
+DROP INDEX accounts_team;
+DROP INDEX accounts_owner;
+DROP INDEX accounts_by_name;
+DROP INDEX accounts_service_name;
+ALTER TABLE accounts DROP COLUMN folded;
+ALTER TABLE accounts DROP COLUMN name_key;
+ALTER TABLE accounts DROP COLUMN removed_at;
+ALTER TABLE accounts DROP COLUMN description;
+ALTER TABLE teams DROP COLUMN description;
