@@ -83,7 +83,6 @@ open_routes! {
     GET "/metrics"                     Operator  => measured;
     GET "/assets/{hash}/{name:.*}"     Everybody => assets::serve;
     GET "/favicon.ico"                 Everybody => assets::favicon;
-    GET "/api/openapi.json"            Everybody => api::openapi::serve;
 }
 
 /// A bound server that is not running yet, its address, and the set-up code while there is no account.

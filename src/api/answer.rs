@@ -106,6 +106,14 @@ impl Refused {
         Refused::Asked { status, sentence: sentence.into() }
     }
 
+    /// Of an edit that named what it saw: 412 where that is past.
+    pub fn of_edit(error: Error) -> Refused {
+        match error {
+            Error::Stale => Refused::asked(StatusCode::PRECONDITION_FAILED, Error::Stale.to_string()),
+            other => other.into(),
+        }
+    }
+
     pub fn unconfirmed(sentence: &str) -> Refused {
         Refused::Unconfirmed(sentence.to_owned())
     }

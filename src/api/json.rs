@@ -1,5 +1,12 @@
 //! The JSON of the API: what each noun is told as, and what a call may send. An allow-list: nothing is told that does not stand here.
 
+mod people;
+
+pub use people::{
+    AccountEdit, AccountQuery, Invitation, Member, Membership, NewAccount, NewService, NewTeam, NounQuery, Person,
+    Service, ServiceEdit, ServiceOwner, Team, TeamEdit, TeamTold,
+};
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +21,7 @@ use crate::catalogue::{self, Catalogue};
 use crate::policy::Policy;
 use crate::token::list::Listed;
 use crate::token::query::Row;
-use crate::types::{AccountKind, Lines, MethodKind, Role, Stamp, Status, TokenKind};
+use crate::types::{AccountKind, Lines, MethodKind, Role, Stamp, Status, TeamRole, TokenKind};
 
 /// The words of a type with a fixed choice.
 macro_rules! words_of {
@@ -25,7 +32,14 @@ macro_rules! words_of {
         }
     )*};
 }
-words_of! { status_words Status  token_kinds TokenKind  account_kinds AccountKind  roles Role  method_kinds MethodKind }
+words_of! {
+    status_words Status
+    token_kinds TokenKind
+    account_kinds AccountKind
+    roles Role
+    team_roles TeamRole
+    method_kinds MethodKind
+}
 
 /// A page of a list. `next` goes into `after` to get the following one.
 #[derive(Serialize, Deserialize)]

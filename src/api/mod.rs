@@ -1,6 +1,7 @@
 //! JSON for programs: every route on one screen, each with its guard and the method of Hallpass's own API that its caller has to
 //! hold. What the first argument of a handler is, its row says.
 
+mod accounts;
 pub mod answer;
 mod auth;
 pub mod bearer;
@@ -11,7 +12,9 @@ pub mod json;
 pub mod oauth;
 pub mod openapi;
 mod policy;
+mod services;
 mod sessions;
+mod teams;
 mod tokens;
 
 use actix_web::http::StatusCode;
@@ -51,7 +54,9 @@ macro_rules! routes {
         pub fn routes(config: &mut web::ServiceConfig) {
             $(config.route($path, guarded::<$guard$(<$scope>)?, _, _>(verb(stringify!($method)), $($handler)::+));)*
             config.route("/oauth/{rest:.*}", web::to(missing));
-            config.route("/api/{rest:.*}", web::to(missing));
+            // The page of the documentation is among the pages.
+            let is_page = guard::fn_guard(|asked| asked.head().uri.path() == "/api/docs");
+            config.route("/api/{rest:.*}", web::route().guard(guard::Not(is_page)).to(missing));
         }
 
         /// What each row takes and answers, read off its handler.
@@ -69,6 +74,7 @@ routes! {
 
     POST   "/api/v1/auth/login"               Stranger ("Sign in: a session token for a day") => auth::login;
     POST   "/api/v1/auth/logout"              Living ("Sign out: end the session token") => auth::logout;
+    GET    "/api/openapi.json"                Stranger ("This description")  => openapi::serve;
     GET    "/api/v1/whoami"                   Living ("Who the token speaks for, and what it may") => auth::whoami;
 
     GET    "/api/v1/tokens"                   Bearer<ListTokens>         => tokens::list;
@@ -88,6 +94,26 @@ routes! {
     GET    "/api/v1/sessions"                 Bearer<ListSessions>       => sessions::list;
     DELETE "/api/v1/sessions"                 Confirmed<EndSessions> ("End all sessions but the present one") => sessions::end_others;
     DELETE "/api/v1/sessions/{id}"            Confirmed<EndSessions>     => sessions::end;
+
+    GET    "/api/v1/accounts"                 Bearer<ListAccounts>       => accounts::list;
+    POST   "/api/v1/accounts"                 Confirmed<InviteAccount>   => accounts::invite;
+    GET    "/api/v1/accounts/{id}"            Bearer<DescribeAccount>    => accounts::describe;
+    PATCH  "/api/v1/accounts/{id}"            Confirmed<EditAccount>     => accounts::edit;
+    DELETE "/api/v1/accounts/{id}/sessions"   Confirmed<EndAccountSessions> => accounts::end_sessions;
+
+    GET    "/api/v1/service-accounts"         Bearer<ListServices>       => services::list;
+    POST   "/api/v1/service-accounts"         Confirmed<GenerateService> => services::generate;
+    GET    "/api/v1/service-accounts/{id}"    Bearer<DescribeService>    => services::describe;
+    PATCH  "/api/v1/service-accounts/{id}"    Confirmed<EditService>     => services::edit;
+    DELETE "/api/v1/service-accounts/{id}"    Confirmed<RemoveService>   => services::remove;
+
+    GET    "/api/v1/teams"                    Bearer<ListTeams>          => teams::list;
+    POST   "/api/v1/teams"                    Confirmed<GenerateTeam>    => teams::generate;
+    GET    "/api/v1/teams/{id}"               Bearer<DescribeTeam>       => teams::describe;
+    PATCH  "/api/v1/teams/{id}"               Confirmed<EditTeam>        => teams::edit;
+    DELETE "/api/v1/teams/{id}"               Confirmed<RemoveTeam>      => teams::remove;
+    PUT    "/api/v1/teams/{id}/members/{account}"    Confirmed<ChangeMembers> => teams::set_member;
+    DELETE "/api/v1/teams/{id}/members/{account}"    Confirmed<ChangeMembers> ("Take a person out of a team") => teams::remove_member;
 
     GET    "/api/v1/policy"                   Bearer<DescribePolicy>     => policy::describe;
     GET    "/api/v1/events"                   Bearer<ListEvents>         => events::list;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 
 use super::answer::{Done, Made, Refused, Told};
@@ -80,6 +79,16 @@ pub fn limit(typed: Option<u16>) -> Result<i64, Refused> {
     }
 }
 
+/// Of a page that is longer than was asked for, the first rows; the answer is the cursor of what follows.
+pub fn cut<T>(items: &mut Vec<T>, most: i64, next: Option<String>, id: impl Fn(&T) -> String) -> Option<String> {
+    let most = usize::try_from(most).unwrap_or_default();
+    if items.len() <= most {
+        return next;
+    }
+    items.truncate(most);
+    items.last().map(id)
+}
+
 pub async fn describe(
     caller: Bearer<DescribeToken>,
     id: web::Path<String>,
@@ -147,10 +156,7 @@ pub async fn edit(
         let version = after.version;
         Ok((shown(tx, after, &catalogue)?, version))
     });
-    let (token, version) = edited.await.map_err(|error| match error {
-        Error::Stale => Refused::asked(StatusCode::PRECONDITION_FAILED, Error::Stale.to_string()),
-        other => other.into(),
-    })?;
+    let (token, version) = edited.await.map_err(Refused::of_edit)?;
     Ok(Told::tagged(token, version))
 }
 

@@ -59,6 +59,13 @@ own_methods! {
     "access-sets" "Hallpass access sets" {
         ListSets "list" Viewer Read GET "/api/v1/access-sets" "List access sets";
     }
+    "accounts" "Hallpass accounts" {
+        DescribeAccount "describe" Viewer Read GET "/api/v1/accounts/{id}" "Describe a person";
+        EditAccount "edit" Admin Write PATCH "/api/v1/accounts/{id}" "Give a person a role, disable or enable them";
+        EndAccountSessions "end-sessions" Admin Delete DELETE "/api/v1/accounts/{id}/sessions" "End a person's sessions";
+        InviteAccount "invite" Admin Write POST "/api/v1/accounts" "Invite a person by a one-time link";
+        ListAccounts "list" Admin Read GET "/api/v1/accounts" "List people";
+    }
     "apis" "Hallpass APIs" {
         DescribeApi "describe" Admin Read GET "/api/v1/apis/{slug}" "Describe an API";
         ImportApi "import" Admin Write PUT "/api/v1/apis/{slug}" "Import an API's description, or replace it";
@@ -74,9 +81,24 @@ own_methods! {
     "policy" "Hallpass policy" {
         DescribePolicy "describe" Admin Read GET "/api/v1/policy" "Describe the policy";
     }
+    "service-accounts" "Hallpass service accounts" {
+        DescribeService "describe" Viewer Read GET "/api/v1/service-accounts/{id}" "Describe a service account";
+        EditService "edit" TokenCreator Write PATCH "/api/v1/service-accounts/{id}" "Edit a service account, give it away, disable or enable it";
+        GenerateService "generate" TokenCreator Write POST "/api/v1/service-accounts" "Make a service account";
+        ListServices "list" Viewer Read GET "/api/v1/service-accounts" "List service accounts";
+        RemoveService "remove" TokenCreator Delete DELETE "/api/v1/service-accounts/{id}" "Remove a service account with its tokens";
+    }
     "sessions" "Hallpass sessions" {
         EndSessions "end" Viewer Delete DELETE "/api/v1/sessions/{id}" "End sessions";
         ListSessions "list" Viewer Read GET "/api/v1/sessions" "List sessions";
+    }
+    "teams" "Hallpass teams" {
+        DescribeTeam "describe" Viewer Read GET "/api/v1/teams/{id}" "Describe a team with its members";
+        EditTeam "edit" Admin Write PATCH "/api/v1/teams/{id}" "Rename or describe a team";
+        GenerateTeam "generate" Admin Write POST "/api/v1/teams" "Make a team";
+        ListTeams "list" Viewer Read GET "/api/v1/teams" "List teams";
+        ChangeMembers "members" TokenCreator Write PUT "/api/v1/teams/{id}/members/{account}" "Add a person to a team, or change their role in it";
+        RemoveTeam "remove" Admin Delete DELETE "/api/v1/teams/{id}" "Remove a team";
     }
     "tokens" "Hallpass tokens" {
         DescribeToken "describe" Viewer Read GET "/api/v1/tokens/{id}" "Describe a token";

@@ -28,9 +28,9 @@ fn fields(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn three_routes_have_no_scope_and_all_others_have_one_of_the_catalogue() {
+fn few_routes_have_no_scope_and_all_others_have_one_of_the_catalogue() {
     let without: Vec<&str> = ROUTES.iter().filter(|row| row.scope.is_none()).map(|row| row.path).collect();
-    assert_eq!(without, ["/api/v1/auth/login", "/api/v1/auth/logout", "/api/v1/whoami"]);
+    assert_eq!(without, ["/api/v1/auth/login", "/api/v1/auth/logout", "/api/openapi.json", "/api/v1/whoami"]);
     for (service, name, method, path) in hallpass::catalogue::own::requests() {
         let row = ROUTES.iter().find(|row| (row.method, row.path) == (method, path));
         let row = row.unwrap_or_else(|| panic!("{service}:{name} is no route"));
