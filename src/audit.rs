@@ -5,6 +5,7 @@ pub mod chain;
 pub mod export;
 pub mod filter;
 pub mod log;
+pub mod own;
 pub mod prove;
 pub mod retention;
 

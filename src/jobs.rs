@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::audit::retention;
 use crate::error::Result;
-use crate::{account, confirm, refusal, session, token, usage};
+use crate::{account, confirm, refusal, repeat, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -81,6 +81,9 @@ pub fn prune_all(app: &App) -> Result<()> {
         account::prune_guesses(tx)?;
         usage::prune(tx)?;
         refusal::prune(tx)?;
+        repeat::prune(tx)?;
+        token::session::prune(tx)?;
+        token::purge::prune(tx)?;
         Ok(())
     })
 }

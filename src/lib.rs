@@ -26,6 +26,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod confirm;
 pub mod refusal;
+pub mod repeat;
 pub mod tx;
 
 pub mod account;

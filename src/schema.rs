@@ -270,6 +270,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tombstones (token_id) {
+        token_id -> Text,
+        owner_id -> Text,
+        at -> Timestamp,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    repeats (call) {
+        call -> Text,
+        body -> Text,
+        made -> Text,
+        at -> Timestamp,
+    }
+}
+
 diesel::joinable!(generations -> tokens (token_id));
 diesel::joinable!(uses -> tokens (token_id));
 diesel::joinable!(calls -> tokens (token_id));

@@ -39,6 +39,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (HeaderName::from_static("x-frame-options"), "DENY"),
 ];
+/// Told to programs, under which the log has their request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 
 /// Who an address is for that is neither a page nor a program's.
@@ -101,6 +103,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
     let code = setup_code(&app, &tokens).map_err(|error| error.to_string())?;
     let shown = code.0.as_ref().map(|code| code.reveal().to_owned());
     let limits = config.limits;
+    let description = web::Data::new(api::openapi::document(config.public_url.as_str()));
     let (code, config) = (web::Data::new(code), web::Data::new(config));
     assets::prepare();
     let program = move || {
@@ -110,6 +113,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
             .app_data(config.clone())
             .app_data(code.clone())
             .app_data(tokens.clone())
+            .app_data(description.clone())
             .wrap(from_fn(surround))
             .configure(routes)
             .configure(api::routes)
@@ -218,6 +222,11 @@ async fn surround(
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     put_headers(answer.headers_mut(), has_tls);
+    if answer.request().path().starts_with("/api/")
+        && let Ok(id) = HeaderValue::from_str(&request_id(answer.request()))
+    {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
     let status = answer.status().as_u16();
     // Passes are nearly all there is, and usage counts them: a line for each costs more than the verdict.
     let is_pass = status == 200 && answer.request().path().starts_with("/verify");

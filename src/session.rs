@@ -53,20 +53,22 @@ pub async fn sign_in(
     zone: Option<Zone>,
     origin: Origin,
 ) -> Result<Session> {
-    let account = match account::check_password(app, email, password).await {
-        Ok(account) => account,
-        Err(refusal @ Error::Unconfirmed { .. }) => {
-            let email = email.to_owned();
-            app.write(move |tx| refused(tx, &email, origin)).await?;
-            return Err(refusal);
-        }
-        Err(other) => return Err(other),
-    };
+    let account = prove(app, email, password, &origin).await?;
     app.write(move |tx| {
         account::guess_zone(tx, &account, zone)?;
         start(tx, &account, origin)
     })
     .await
+}
+
+/// The account that a password is right for; a wrong one is told to its owner.
+pub async fn prove(app: &Arc<App>, email: &str, password: Password, origin: &Origin) -> Result<Account> {
+    let checked = account::check_password(app, email, password).await;
+    if let Err(Error::Unconfirmed { .. }) = &checked {
+        let (email, origin) = (email.to_owned(), origin.clone());
+        app.write(move |tx| refused(tx, &email, origin)).await?;
+    }
+    checked
 }
 
 /// Makes a session for an account that has just proved itself; the former one of that browser is ended by its cookie.

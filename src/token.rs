@@ -19,17 +19,23 @@ use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenK
 
 pub mod all;
 pub mod cut;
+pub mod descent;
 pub mod draft;
 pub mod edit;
 pub mod expiry;
 pub mod hand_over;
 mod learn;
 pub mod list;
+pub mod purge;
+pub mod query;
 pub mod regenerate;
+pub mod session;
 #[cfg(test)]
 mod tests;
 
+use descent::Bounds;
 use learn::{facts, known_values};
+use purge::forget;
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
 pub use learn::{changed_since, every};
@@ -98,7 +104,8 @@ pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str, except: Option
 
 /// How many tokens of an account count against the policy's limit.
 pub fn count_of(conn: &mut Conn, owner: &AccountId) -> Result<i64> {
-    Ok(tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null())).count().get_result(conn)?)
+    let counted = tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()));
+    Ok(counted.filter(tokens::kind.ne(TokenKind::Session)).count().get_result(conn)?)
 }
 
 /// Makes the token and its first value; the answer is the only place where that value ever is.
@@ -124,6 +131,7 @@ pub fn generate(
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
     tx.policy.must_allow(owner.role, tx.now, new.expires_at)?;
+    Bounds::of(tx.conn, actor)?.must_hold(&new)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
@@ -191,7 +199,8 @@ pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
 }
 
 fn seen(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<(Token, Account, Relation)> {
-    let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
+    let found = tokens::table.filter(tokens::id.eq(id).and(tokens::kind.ne(TokenKind::Session)));
+    let token: Token = found.select(Token::as_select()).first(conn)?;
     let owner = account::by_id(conn, &token.owner_id)?;
     let relation = account::relation(conn, actor, &owner)?;
     actor.must_see(relation, Deed::SeeTokens)?;
@@ -245,6 +254,12 @@ pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Res
     }
 }
 
+/// The token that an actor speaks by.
+pub fn spoken_by(conn: &mut Conn, actor: &Actor) -> Result<Token> {
+    let Via::Token(id) = &actor.via else { return Err(Error::SignedOut) };
+    Ok(tokens::table.find(id).select(Token::as_select()).first(conn)?)
+}
+
 /// All of them, each [`changeable`], in the order of their ids; or an error.
 pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Token>> {
     if ids.len() > MOST_AT_ONCE {
@@ -258,7 +273,8 @@ pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Tok
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
         selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
     }
-    if selected.len() != wanted.len() || selected.iter().any(|token| token.removed_at.is_some()) {
+    let is_gone = |token: &Token| token.removed_at.is_some() || token.kind == TokenKind::Session;
+    if selected.len() != wanted.len() || selected.iter().any(is_gone) {
         return Err(Error::Missing);
     }
     let owners: BTreeSet<&AccountId> = selected.iter().map(|token| &token.owner_id).collect();
@@ -279,6 +295,8 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     let version = tx.version()?;
     let mut changed = select(tx.conn, actor, ids)?;
     changed.retain(|token| token.enabled != enabled);
+    let bounds = Bounds::of(tx.conn, actor)?;
+    changed.iter().try_for_each(|token| bounds.must_reach(token))?;
     if enabled {
         let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
         for owner in owners {

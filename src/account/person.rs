@@ -12,6 +12,7 @@ use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
 use crate::guess::account_key;
 use crate::password::{self, Password};
 use crate::schema::{accounts, sessions};
+use crate::token;
 use crate::tx::Tx;
 use crate::types::{AccountId, AccountKind, Role, is_unprintable};
 use crate::when::{DateStyle, Zone};
@@ -283,7 +284,8 @@ pub fn end_sessions(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId) -> Result<us
 }
 
 pub(super) fn end_sessions_of(tx: &mut Tx<'_>, id: &AccountId) -> Result<usize> {
-    Ok(diesel::delete(sessions::table.filter(sessions::account_id.eq(id))).execute(tx.conn)?)
+    let browsers = diesel::delete(sessions::table.filter(sessions::account_id.eq(id))).execute(tx.conn)?;
+    Ok(browsers + token::session::end_all(tx, id)?)
 }
 
 /// Lets a person try passwords again who has to wait after wrong ones.

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::descent::Bounds;
 use super::draft::{ADMINS_EXTEND, EXPIRED};
 use super::{NAME_TAKEN, NewToken, Standing, Token, changeable, facts, fold, must_reach, values_of};
 use crate::account;
@@ -88,6 +89,9 @@ pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) 
         return Err(Error::Stale);
     }
     let mut after = edit.applied(&before);
+    let bounds = Bounds::of(tx.conn, actor)?;
+    bounds.must_reach(&before)?;
+    bounds.must_hold(&after.settings())?;
     let difference = Difference::between(&before, &after);
     if difference.is_empty() {
         return Ok(before);

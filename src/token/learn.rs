@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::{CHUNK, Generation, Token};
+use super::{CHUNK, Generation, Token, purge};
 use crate::db::{Conn, Db, MultiBackend};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{generations, tokens};
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
@@ -162,8 +162,9 @@ pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnM
     let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
     changed.load_iter::<Row, _>(conn)?.try_for_each(|row| {
         learn(row?.facts(&values));
-        Ok(())
-    })
+        Ok::<(), Error>(())
+    })?;
+    purge::changed_since(conn, seen, learn)
 }
 
 type ValueRow = (TokenId, i64, String, Option<Stamp>);

@@ -13,7 +13,7 @@ use crate::db::{Conn, MultiBackend, like};
 use crate::error::{Error, Result};
 use crate::schema::{accounts, generations, tokens, uses};
 use crate::team;
-use crate::types::{AccountId, AccountKind, Stamp, Status, TeamId, TokenId};
+use crate::types::{AccountId, AccountKind, Stamp, Status, TeamId, TokenId, TokenKind};
 
 pub const PAGE: i64 = 50;
 
@@ -162,7 +162,7 @@ macro_rules! found {
     ($from:expr, $ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
         let (ask, now): (&Ask, Stamp) = ($ask, $now);
         let mut query = $from
-            .filter(tokens::removed_at.is_null())
+            .filter(tokens::removed_at.is_null().and(tokens::kind.ne(TokenKind::Session)))
             .into_boxed::<MultiBackend>();
         if let Some(owners) = &ask.owners {
             query = query.filter(tokens::owner_id.eq_any(owners.clone()));

@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::descent::Bounds;
 use super::edit::{is_later, must_extend};
-use super::{Generation, Token, changeable, facts, renewable, values_of};
+use super::{Generation, NewToken, Token, changeable, facts, renewable, values_of};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::error::{Error, OrMissing, Problem, Result};
@@ -21,6 +22,9 @@ pub enum Grace<'a> {
     None,
     Hours(u32),
     Until(&'a str),
+    /// As programs say it.
+    Seconds(u32),
+    At(Stamp),
 }
 
 impl<'a> Grace<'a> {
@@ -90,13 +94,15 @@ pub fn check_grace(
 ) -> Result<Option<Stamp>, Problem> {
     let wrong = |field, sentence: String| Problem { field, sentence };
     let end = match grace {
-        Grace::None | Grace::Hours(0) => return Ok(None),
+        Grace::None | Grace::Hours(0) | Grace::Seconds(0) => return Ok(None),
+        Grace::Seconds(seconds) => now.plus(chrono::TimeDelta::seconds(seconds.into())),
+        Grace::At(end) => end,
         Grace::Hours(hours) => now.plus(chrono::TimeDelta::hours(hours.into())),
         Grace::Until(typed) => {
             when::parse_moment(typed, zone).map_err(|problem| wrong("previous_expires_at", problem.to_string()))?.into()
         }
     };
-    let field = if matches!(grace, Grace::Until(_)) { "previous_expires_at" } else { "grace" };
+    let field = if matches!(grace, Grace::Until(_) | Grace::At(_)) { "previous_expires_at" } else { "grace" };
     situation.may_keep().map_err(|sentence| wrong("grace", sentence.into()))?;
     if end <= now {
         return Err(wrong(field, "That moment has passed. Choose a later one, or stop the old value now.".into()));
@@ -115,6 +121,9 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     if token.version != wish.seen {
         return Err(Error::Stale);
     }
+    let bounds = Bounds::of(tx.conn, actor)?;
+    bounds.must_reach(&token)?;
+    bounds.must_hold(&NewToken { expires_at: wish.expires_at, ..token.settings() })?;
     let mut values = values_of(tx.conn, &token.id)?;
     let situation = Situation::of(&token, &values, tx.now);
     if wish.previous_ends_at.is_some() {

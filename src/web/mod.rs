@@ -5,6 +5,7 @@ mod activity_chart;
 mod activity_csv;
 pub mod activity_pages;
 mod activity_words;
+mod api_docs;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
@@ -134,6 +135,7 @@ routes! {
     POST "/login"                             Visitor       => session::sign_in;
     POST "/logout"                            SignedIn      => session::sign_out;
     POST "/theme"                             Visitor       => session::theme;
+    GET  "/api/docs"                          Visitor       => api_docs::show;
 
     GET  "/settings/profile"                  SignedIn      => settings::profile::form;
     POST "/settings/profile"                  SignedIn      => settings::profile::save;

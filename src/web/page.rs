@@ -31,7 +31,7 @@ const fn administration(href: &'static str, icon: &'static str, label: &'static 
 }
 
 /// Links of the top bar, as (address, label): the place for the API's own documentation page.
-const TOP_LINKS: &[(&str, &str)] = &[];
+const TOP_LINKS: &[(&str, &str)] = &[("/api/docs", "API docs")];
 
 /// The frame of one page. `section` is the address of its entry in the sidebar, or empty.
 #[derive(Clone, Default)]

@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod activity;
+mod api;
+mod api_bounds;
+mod api_session;
+mod api_tokens;
 mod apis;
 mod audit;
 mod bulk;

@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["policy", "password", "guess", "when", "secret", "scope", "db", "telemetry", "limits"],
     &["config"],
     &["actor", "tx", "audit"],
-    &["confirm"],
+    &["confirm", "repeat"],
     &["catalogue", "refusal", "usage"],
     &["index"],
     &["account", "team", "activity", "token", "session", "app", "decision", "jobs", "metrics", "policy_change"],

@@ -49,7 +49,9 @@ fn every_column_of_the_code_is_in_the_tables() {
         chain,
         calls,
         callers,
-        refusals
+        refusals,
+        tombstones,
+        repeats
     );
 }
 
