@@ -157,3 +157,49 @@ fn hallpass_can_import_its_own_description() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.json()["added"].as_array().unwrap().len(), ROUTES.len());
 }
+
+#[test]
+fn the_readme_s_calls_run_as_written() {
+    let site = Site::start();
+    site.owner_with_zones();
+    let readme = include_str!("../../README.md");
+    let section = readme.split("## REST API\n").nth(1).unwrap();
+    let script = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let ran = std::process::Command::new("bash")
+        .args(["-euo", "pipefail", "-c", script])
+        .env("HALLPASS_URL", site.url(""))
+        .env("HALLPASS_EMAIL", "maria@example.com")
+        .env("HALLPASS_PASSWORD", crate::support::PASSWORD)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{out}\n{err}");
+    assert!(out.contains("Deploys from CI"), "{out}");
+    assert_eq!(site.texts("SELECT id AS text FROM tokens WHERE removed_at IS NULL").len(), 0);
+}
+
+#[test]
+fn the_page_of_the_documentation_shows_every_call() {
+    let site = Site::start();
+    let maria = site.owner();
+    for person in [&maria, &site.visitor()] {
+        let page = person.get("/api/docs");
+        assert_eq!(page.status, 200);
+        let text = page.text();
+        for row in ROUTES {
+            assert!(text.contains(&format!("{} {}", row.method, row.path)), "{row:?}");
+        }
+        assert!(!page.body.contains("://") || page.body.matches("http").count() < 3, "no other host");
+    }
+    assert!(maria.get("/settings/tokens").body.contains("href=\"/api/docs\""));
+}
+
+#[test]
+fn without_the_token_api_its_routes_are_not_there() {
+    let site = Site::with(hallpass::policy::Policy { token_api: false, ..Default::default() });
+    let value = site.owner_with_zones().generate("wide", &["hallpass/*"]);
+    for row in ROUTES.iter().filter(|row| row.path.starts_with("/api/v1/tokens")) {
+        problem(&site.api(&value, row.method, row.path, Value::Null), 404);
+    }
+    assert_eq!(site.api(&value, "GET", "/api/v1/methods", Value::Null).status, 200);
+}

@@ -5,7 +5,9 @@
 
 mod activity;
 mod api;
+mod api_bad_input;
 mod api_bounds;
+mod api_people;
 mod api_session;
 mod api_tokens;
 mod apis;
