@@ -147,9 +147,25 @@ impl App {
         self: &Arc<App>,
         look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.read_within(READ_PATIENCE, look).await
+    }
+
+    /// [`App::read`] for what looks at every row of a large table and is seldom asked for.
+    pub async fn survey<T: Send + 'static>(
+        self: &Arc<App>,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read_within(WRITE_PATIENCE, look).await
+    }
+
+    async fn read_within<T: Send + 'static>(
+        self: &Arc<App>,
+        patience: Duration,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let app = self.clone();
         let looked = tokio::task::spawn_blocking(move || app.db.read(look));
-        match tokio::time::timeout(READ_PATIENCE, looked).await {
+        match tokio::time::timeout(patience, looked).await {
             Ok(looked) => looked.map_err(Error::internal)?,
             Err(_) => Err(Error::Busy("The database does not answer.".into())),
         }

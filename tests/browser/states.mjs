@@ -21,6 +21,8 @@ import {
   openDetails,
   openRow,
   password,
+  policy,
+  policyReview,
   preview,
   profileForm,
   removeDialog,
@@ -423,6 +425,28 @@ export const PHASES = [
           await page.locator('[name=scopes]').fill('control:stopenv\ncontrol:startenv');
           await goOn(page, 'scopes').click();
           await dialog(page).locator('[name=password]').waitFor();
+        },
+      ],
+      ['policy', 'owner', policy],
+      [
+        'policy-errors',
+        'owner',
+        async (page, site) => {
+          await policy(page, site);
+          await page.locator('[name=default_lifetime]').fill('400');
+          await page.locator('[name=session_idle]').fill('soon');
+          await openDetails(page, 'max_lifetime_admin');
+          await page.locator('[name=max_lifetime_admin]').fill('500');
+          await send(page, goOn(page, 'max_lifetime'));
+        },
+      ],
+      ['policy-review', 'owner', policyReview],
+      [
+        'policy-wrong',
+        'owner',
+        async (page, site) => {
+          await policyReview(page, site);
+          await wrongPassword(page, page.locator('main'));
         },
       ],
       ['reveal-again', 'owner', revealed],
