@@ -149,9 +149,9 @@ fn accounts_named(conn: &mut Conn, typed: &str) -> Result<Vec<AccountId>> {
     let found = match typed.contains('@') {
         true => found.filter(accounts::email_key.eq(account_key(typed))),
         // Of both kinds, as the index of names begins with them.
-        false => found
-            .filter(accounts::kind.eq_any(AccountKind::ALL))
-            .filter(accounts::name_key.eq(typed.to_lowercase())),
+        false => {
+            found.filter(accounts::kind.eq_any(AccountKind::ALL)).filter(accounts::name_key.eq(typed.to_lowercase()))
+        }
     };
     Ok(found.load(conn)?)
 }
