@@ -9,14 +9,14 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-pub use super::list::{Sort, SortBy};
 use super::list::{Listed, dress};
+pub use super::list::{Sort, SortBy};
 use super::{MOST_AT_ONCE, Token};
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::actor::{Actor, Deed, Relation};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::schema::{accounts, tokens, uses};
+use crate::schema::{tokens, uses};
 use crate::tx::Tx;
 use crate::types::{AccountId, Stamp, TokenId};
 
@@ -325,9 +325,7 @@ fn rows(conn: &mut Conn, ids: &[TokenId], times: Times) -> Result<Vec<Row>> {
     let mut found: Vec<Token> = tokens::table.filter(tokens::id.eq_any(ids)).select(Token::as_select()).load(conn)?;
     let places: HashMap<&TokenId, usize> = ids.iter().enumerate().map(|(place, id)| (id, place)).collect();
     found.sort_by_key(|token| places.get(&token.id).copied());
-    let owners = accounts::table.filter(accounts::id.eq_any(found.iter().map(|token| &token.owner_id)));
-    let owners: Vec<Account> = owners.select(Account::as_select()).load(conn)?;
-    let owners: HashMap<AccountId, Account> = owners.into_iter().map(|owner| (owner.id.clone(), owner)).collect();
+    let owners = account::by_ids(conn, found.iter().map(|token| token.owner_id.clone()).collect())?;
     let listed = dress(conn, found, times.now, times.notice)?;
     let with_owner = listed.into_iter().filter_map(|listed| {
         let owner = owners.get(&listed.token.owner_id).cloned()?;

@@ -1,6 +1,7 @@
 //! One new expiry for many tokens: each within the policy of its owner's role, and those for which it cannot be stay as they are.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -44,10 +45,11 @@ impl NewDay {
 
     /// Says what is wrong with the day whatever token it is for.
     pub fn check(&self, now: Stamp) -> Result<()> {
-        let (policy, catalogue) = (Policy { max_lifetime: 36_500, ..Policy::default() }, Catalogue::default());
+        let (policy, catalogue) =
+            (Arc::new(Policy { max_lifetime: 36_500, ..Policy::default() }), Catalogue::default());
         let limits = Limits {
             catalogue: &catalogue,
-            policy: &policy,
+            policy,
             role: crate::types::Role::Owner,
             zone: self.zone(),
             now,
@@ -63,7 +65,7 @@ impl NewDay {
 pub fn plan(
     conn: &mut Conn,
     actor: &Actor,
-    policy: &Policy,
+    policy: &Arc<Policy>,
     now: Stamp,
     ids: &[TokenId],
     to: &NewDay,
@@ -83,7 +85,7 @@ pub fn plan(
         };
         let limits = Limits {
             catalogue: &catalogue,
-            policy,
+            policy: policy.clone(),
             role: owner.role,
             zone: to.zone(),
             now,
@@ -108,9 +110,9 @@ pub fn plan(
 /// Sets what can be set; the answer is the names of those that were changed.
 pub fn set(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], to: &NewDay) -> Result<Vec<String>> {
     let version = tx.version()?;
-    let (policy, now) = (tx.policy, tx.now);
+    let (policy, now) = (Arc::new(tx.policy.clone()), tx.now);
     to.check(now)?;
-    let plan = plan(tx.conn, actor, policy, now, ids, to)?;
+    let plan = plan(tx.conn, actor, &policy, now, ids, to)?;
     let before: Vec<Token> = plan.moved.iter().map(|(token, _)| token.clone()).collect();
     let values = known_values(tx.conn, &before, now)?;
     let mut by_end: BTreeMap<i64, (Stamp, Vec<&TokenId>)> = BTreeMap::new();

@@ -56,7 +56,7 @@ fn row(entry: &Entry, catalogue: &Catalogue, reading: &Reading) -> [String; COLU
 }
 
 /// A spreadsheet runs a cell that begins like a formula; behind an apostrophe it is text.
-fn harmless(cell: &str) -> Cow<'_, str> {
+pub fn harmless(cell: &str) -> Cow<'_, str> {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         true => Cow::Owned(format!("'{cell}")),
         false => Cow::Borrowed(cell),

@@ -5,6 +5,8 @@ mod activity_chart;
 mod activity_csv;
 pub mod activity_pages;
 mod activity_words;
+pub mod all_tokens;
+pub mod all_tokens_pages;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
@@ -159,6 +161,15 @@ routes! {
     GET  "/settings/activity.csv"             SignedIn      => activity::own_file;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity"     SignedIn      => activity::of_token;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity.csv" SignedIn      => activity::file_of_token;
+
+    GET  "/admin/tokens"                      Administrator => all_tokens::show;
+    GET  "/admin/tokens.csv"                  Administrator => all_tokens::file::save;
+    POST "/admin/tokens/find"                 Administrator => all_tokens::find;
+    POST "/admin/tokens/action"               Administrator => all_tokens::act;
+    POST "/admin/tokens/disable"              Administrator => all_tokens::bulk::disable;
+    POST "/admin/tokens/enable"               Administrator => all_tokens::bulk::enable;
+    POST "/admin/tokens/remove"               Administrator => all_tokens::bulk::remove;
+    POST "/admin/tokens/expiry"               Administrator => all_tokens::bulk::set_expiry;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

@@ -29,14 +29,7 @@ pub fn forward(
 }
 
 /// The rows before the mark, the nearest first.
-pub fn backward(
-    conn: &mut Conn,
-    tab: Tab,
-    sort: Sort,
-    times: Times,
-    mark: Mark,
-    limit: usize,
-) -> Result<Vec<TokenId>> {
+pub fn backward(conn: &mut Conn, tab: Tab, sort: Sort, times: Times, mark: Mark, limit: usize) -> Result<Vec<TokenId>> {
     let way = Way { tab, by: sort.by, descending: !sort.descending, valueless_first: true };
     way.walk(conn, times, Some(mark), limit)
 }
