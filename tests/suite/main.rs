@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod activity;
+mod all_tokens;
 mod apis;
 mod bulk;
 mod command_line;
