@@ -57,7 +57,7 @@ fn main() {
                 let mut wish = Ask { sort: Some(Sort { by, descending }), ..ask(tab) };
                 let first = look(&app, &format!("{tab:?} {by:?} {descending} first"), &wish, times);
                 // Far in: behind a row of the middle.
-                wish.after = first.rows.last().map(|_| middle(&app, tokens));
+                wish.after = first.rows.last().map(|_| middle(tokens));
                 look(&app, &format!("{tab:?} {by:?} {descending} deep"), &wish, times);
             }
         }
@@ -101,8 +101,7 @@ fn look(app: &Arc<App>, name: &str, ask: &Ask, times: Times) -> Page {
     found
 }
 
-fn middle(app: &Arc<App>, tokens: usize) -> TokenId {
-    let _ = app;
+fn middle(tokens: usize) -> TokenId {
     TokenId::from(id('b', tokens / 2 + 7).as_str())
 }
 
@@ -116,26 +115,23 @@ fn id(kind: char, n: usize) -> String {
 fn fill(app: &Arc<App>, tokens: usize) {
     let most = tokens;
     let accounts = tokens / EACH;
-    let (series, moment) = match app.db.is_shared() {
-        true => (
-            |n: usize| format!("(SELECT generate_series(0, {}) AS n) AS s", n - 1),
-            |span: &str| format!("(date_trunc('second', now() AT TIME ZONE 'UTC') + ({span}) * interval '1 second')"),
-        ),
-        false => (
-            |n: usize| {
-                format!(
-                    "(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {}) SELECT n FROM s) AS s",
-                    n - 1
-                )
-            },
-            |span: &str| format!("strftime('%Y-%m-%d %H:%M:%S', 'now', ({span}) || ' seconds')"),
+    let shared = app.db.is_shared();
+    let series = |n: usize| match shared {
+        true => format!("(SELECT generate_series(0, {}) AS n) AS s", n - 1),
+        false => format!(
+            "(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {}) SELECT n FROM s) AS s",
+            n - 1
         ),
     };
-    let hex = |width: usize, value: &str| match app.db.is_shared() {
+    let moment = |span: &str| match shared {
+        true => format!("(date_trunc('second', now() AT TIME ZONE 'UTC') + ({span}) * interval '1 second')"),
+        false => format!("strftime('%Y-%m-%d %H:%M:%S', 'now', ({span}) || ' seconds')"),
+    };
+    let hex = |width: usize, value: &str| match shared {
         true => format!("lpad(to_hex({value}), {width}, '0')"),
         false => format!("printf('%0{width}x', {value})"),
     };
-    let padded = |width: usize, value: &str| match app.db.is_shared() {
+    let padded = |width: usize, value: &str| match shared {
         true => format!("lpad(({value})::text, {width}, '0')"),
         false => format!("printf('%0{width}d', {value})"),
     };
