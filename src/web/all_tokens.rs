@@ -223,6 +223,7 @@ async fn render(
     ticked: &[&str],
 ) -> Result<AllTokens> {
     let (actor, ask, times) = (me.actor.clone(), view.ask(), times(app));
+    let of = app.clone();
     let (found, owner) = app
         .read(move |conn| {
             let owner = match &ask.owner {
@@ -234,7 +235,7 @@ async fn render(
                 }
                 None => None,
             };
-            Ok((all::page(conn, &actor, &ask, times)?, owner))
+            Ok((all::page(conn, &actor, &ask, times, &of.counts)?, owner))
         })
         .await?;
     let (catalogue, reading) = (app.catalogue(), Reading::of(&me.account, times.now));

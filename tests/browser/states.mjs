@@ -31,6 +31,7 @@ import {
   setForm,
   wrongPassword,
 } from './steps.mjs';
+import { OF_EVERYBODY } from './all-tokens-states.mjs';
 import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
@@ -347,6 +348,7 @@ export const PHASES = [
           await page.goto(`${site.url}/settings/tokens/${id}/activity`);
         },
       ],
+      ...OF_EVERYBODY,
       ['apis', 'owner', (page, site) => page.goto(`${site.url}/admin/apis`)],
       ['import', 'owner', importForm],
       ['import-options', 'owner', async (page, site) => (await importForm(page, site), openDetails(page, 'hosts'))],
