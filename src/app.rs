@@ -77,6 +77,8 @@ pub struct App {
     pub random: Random,
     pub usage: Usage,
     pub metrics: Metrics,
+    /// Of the list of everybody's tokens.
+    pub counts: token::all::Counts,
     clock: Clock,
     symbols: Arc<Symbols>,
     policy: RwLock<(i64, Arc<Policy>)>,
@@ -115,6 +117,7 @@ impl App {
             random: parts.random,
             usage: Usage::default(),
             metrics: Metrics::new(now),
+            counts: Default::default(),
             clock: parts.clock,
             symbols: Arc::default(),
             policy: RwLock::new((OF_THE_FILE, Arc::new(parts.policy))),

@@ -5,6 +5,8 @@ mod activity_chart;
 mod activity_csv;
 pub mod activity_pages;
 mod activity_words;
+pub mod all_tokens;
+pub mod all_tokens_pages;
 mod api_docs;
 pub mod apis;
 pub mod apis_pages;
@@ -173,6 +175,14 @@ routes! {
     POST "/admin/audit/find"                  Administrator => audit::find;
     GET  "/admin/audit.csv"                   Administrator => audit::csv;
     GET  "/admin/audit.jsonl"                 Administrator => audit::jsonl;
+    GET  "/admin/tokens"                      Administrator => all_tokens::show;
+    GET  "/admin/tokens.csv"                  Administrator => all_tokens::file::save;
+    POST "/admin/tokens/find"                 Administrator => all_tokens::find;
+    POST "/admin/tokens/action"               Administrator => all_tokens::act;
+    POST "/admin/tokens/disable"              Administrator => all_tokens::bulk::disable;
+    POST "/admin/tokens/enable"               Administrator => all_tokens::bulk::enable;
+    POST "/admin/tokens/remove"               Administrator => all_tokens::bulk::remove;
+    POST "/admin/tokens/expiry"               Administrator => all_tokens::bulk::set_expiry;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

@@ -8,6 +8,7 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/sessions", "monitor", "Sessions"),
     settings("/settings/tokens", "key-round", "Access tokens"),
     settings("/settings/activity", "activity", "Activity"),
+    administration("/admin/tokens", "list-checks", "All tokens"),
     administration("/admin/accounts", "users", "Accounts"),
     administration("/admin/apis", "blocks", "APIs"),
     administration("/admin/policy", "shield", "Policy"),

@@ -35,6 +35,7 @@ import {
   setForm,
   wrongPassword,
 } from './steps.mjs';
+import { OF_EVERYBODY } from './all-tokens-states.mjs';
 import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
@@ -364,6 +365,7 @@ export const PHASES = [
           await audit(page, site, '?q=no+such+thing');
         },
       ],
+      ...OF_EVERYBODY,
       ['apis', 'owner', (page, site) => page.goto(`${site.url}/admin/apis`)],
       ['import', 'owner', importForm],
       ['import-options', 'owner', async (page, site) => (await importForm(page, site), openDetails(page, 'hosts'))],

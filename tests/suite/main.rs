@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod activity;
+mod all_tokens;
 mod api;
 mod api_bad_input;
 mod api_bounds;

@@ -16,6 +16,7 @@ use crate::error::{Error, Problem, Result};
 use crate::token::list::Used;
 use crate::token::{self, Expiry, Generation, Limits, NewToken, Standing, Token, TokenDraft};
 use crate::types::{Lines, Stamp, TokenId};
+use crate::web::all_tokens;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
 use crate::web::page::{Choice, Tone};
@@ -259,10 +260,11 @@ pub fn form_page(
         // It stands under the field as an error already.
         expiry.sentence.clear();
     }
+    let (section, cancel) = home(about);
     Ok(TokenFormPage {
-        shell: frame.shell(title, ADDRESS, Some(me))?,
+        shell: frame.shell(title, section, Some(me))?,
         title: title.to_owned(),
-        cancel: ADDRESS.into(),
+        cancel,
         name: filled.name.clone(),
         description: filled.description.clone(),
         lifetimes: lifetimes(&limits, &filled.lifetime),
@@ -276,6 +278,16 @@ pub fn form_page(
         errors: field_errors(problems),
         ..TokenFormPage::default()
     })
+}
+
+/// The list that a token stands in: one's own, or for administrators that of everybody's.
+fn home(about: &About) -> (&'static str, String) {
+    match about.relation {
+        Relation::OtherPerson | Relation::Other => {
+            (all_tokens::ADDRESS, format!("{}?owner={}", all_tokens::ADDRESS, about.owner.id))
+        }
+        _ => (ADDRESS, ADDRESS.to_owned()),
+    }
 }
 
 pub fn lifetimes(limits: &Limits<'_>, chosen: &str) -> Vec<Choice> {
