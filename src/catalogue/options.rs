@@ -238,4 +238,44 @@ mod tests {
         assert_eq!(fields, ["hosts", "base_path", "greedy", "kinds", "least_roles", "resources"]);
         assert_eq!(options(|o| o.hosts = ["api.example.org:8443"].iter().collect()).check(), []);
     }
+
+    #[test]
+    fn a_line_of_a_known_word_and_a_pattern_is_right_and_its_pattern_is_looked_at_too() {
+        let right = options(|o| {
+            o.kinds = ["read *:get*", "write  a:b", "delete *:*"].iter().collect();
+            o.least_roles = ["admin billing:*", "owner *:stop"].iter().collect();
+            o.greedy = ["files:*"].iter().collect();
+            o.resources = ["zones zone_id"].iter().collect();
+            o.base_path = Some("/1.0".into());
+        });
+        assert_eq!(right.check(), []);
+        for pattern in ["get", "a:", ":b", ""] {
+            let kinds = options(|o| o.kinds = [format!("read {pattern}")].iter().collect()).check();
+            let roles = options(|o| o.least_roles = [format!("admin {pattern}")].iter().collect()).check();
+            assert_eq!((kinds.len(), roles.len()), (1, 1), "{pattern}");
+            if !pattern.is_empty() {
+                assert_eq!(kinds[0].sentence, pattern_sentence(pattern));
+                assert_eq!(roles[0].sentence, pattern_sentence(pattern));
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_that_fit_no_method_are_told() {
+        let options = options(|o| {
+            o.kinds = ["read zones:list*", "write zones:make*"].iter().collect();
+            o.least_roles = ["admin billing:*"].iter().collect();
+            o.greedy = ["zones:listZones", "files:*"].iter().collect();
+        });
+        let methods = [("zones", "listZones"), ("zones", "readZone")];
+        assert_eq!(options.unused(methods.into_iter()), ["zones:make*", "billing:*", "files:*"]);
+    }
+
+    #[test]
+    fn the_methods_that_a_greedy_line_fits_are_greedy_and_no_others() {
+        let options = options(|o| o.greedy = ["files:read*", "logs:*"].iter().collect());
+        let greedy = |service, name| options.is_greedy(service, name);
+        assert!(greedy("files", "readFile") && greedy("logs", "any"));
+        assert!(!greedy("files", "writeFile") && !greedy("zones", "readFile"));
+    }
 }
