@@ -175,7 +175,7 @@ impl Digest {
         }
         let half = |digit: u8| char::from(digit).to_digit(16).and_then(|half| u8::try_from(half).ok());
         for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = half(high)? << 4 | half(low)?;
+            *byte = half(high)? * 16 + half(low)?;
         }
         Some(Digest(bytes))
     }
