@@ -124,8 +124,7 @@ pub fn accept(tx: &mut Tx<'_>, key: &str, phc: String, zone: Option<Zone>, origi
 
 /// Until when the link of an account works or has worked; `None` where there is none.
 pub fn link_until(conn: &mut Conn, id: &AccountId) -> Result<Option<Stamp>> {
-    let made: Option<Stamp> =
-        invitations::table.find(id).select(invitations::created_at).first(conn).optional()?;
+    let made: Option<Stamp> = invitations::table.find(id).select(invitations::created_at).first(conn).optional()?;
     Ok(made.map(|at| at.plus(LINK_LIFE)))
 }
 

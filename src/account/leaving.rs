@@ -232,12 +232,8 @@ fn give_service(
     service.learn(tx)?;
     let mut handed = Vec::new();
     for token in tokens {
-        let wish = Renewal {
-            id: token.id.clone(),
-            seen: token.version,
-            previous_ends_at: None,
-            expires_at: token.expires_at,
-        };
+        let wish =
+            Renewal { id: token.id.clone(), seen: token.version, previous_ends_at: None, expires_at: token.expires_at };
         let (token, value) = regenerate(tx, actor, &wish, prefix)?;
         handed.push(Handed { token, to: service.clone(), team: team.name.clone(), value });
     }

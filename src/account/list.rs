@@ -118,8 +118,7 @@ enum Matched {
 /// The one filter, as a fresh boxed query each time.
 macro_rules! found {
     ($ask:expr, $filter:expr, $matched:expr) => {{
-        let mut query =
-            accounts::table.filter(accounts::kind.eq(AccountKind::Person)).into_boxed::<MultiBackend>();
+        let mut query = accounts::table.filter(accounts::kind.eq(AccountKind::Person)).into_boxed::<MultiBackend>();
         if let Some(role) = $ask.role {
             query = query.filter(accounts::role.eq(role));
         }

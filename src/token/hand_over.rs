@@ -51,7 +51,8 @@ pub fn hand_over(
     must_have_room(tx, to, &before)?;
     let scopes = cut(catalogue, &before.scopes, to.role);
     if scopes.is_empty() && !before.scopes.is_empty() {
-        let sentence = format!("{} could do nothing under the role {}. Choose otherwise.", before.name, wording(to.role));
+        let sentence =
+            format!("{} could do nothing under the role {}. Choose otherwise.", before.name, wording(to.role));
         return Err(Error::Forbidden(sentence));
     }
     let is_whole = scopes == before.scopes;

@@ -101,6 +101,7 @@ fn label(field: &str) -> &'static str {
         "kinds" => "Kinds",
         "least_roles" => "Least roles",
         "resources" => "Resources",
+        "role" => "Role",
         "least_role" => "Least role",
         "scopes" => "Methods",
         _ => "Form",
