@@ -22,7 +22,7 @@ use crate::session;
 
 pub async fn form(_: Visitor, key: web::Path<String>, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
     match find(&app, &key).await {
-        Ok(account) => frame.page(StatusCode::OK, &page(&frame, &app, &account, &[])?),
+        Ok(account) => frame.page(StatusCode::OK, &page(&frame, &app, &key, &account, &[])?),
         Err(Error::Missing) => dead(&frame),
         Err(other) => Err(other),
     }
@@ -50,13 +50,13 @@ pub async fn accept(
     let context = [account.label(), account.name.as_str()];
     if let Err(problem) = password::judge(&password, app.policy().password_min, &context) {
         let problem = Problem { field: "password", sentence: problem.to_string() };
-        return frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page(&frame, &app, &account, &[problem])?);
+        return frame.page(StatusCode::UNPROCESSABLE_ENTITY, &page(&frame, &app, &key, &account, &[problem])?);
     }
     let phc = match app.hasher.hash(password).await.map_err(account::hash_error) {
         Ok(phc) => phc,
         Err(error @ Error::Busy(_)) => {
             let problem = Problem { field: "password", sentence: error.to_string() };
-            let page = page(&frame, &app, &account, &[problem])?;
+            let page = page(&frame, &app, &key, &account, &[problem])?;
             return Ok(with_wait(frame.page(crate::http::status(&error), &page)?, &error));
         }
         Err(other) => return Err(other),
@@ -87,9 +87,10 @@ fn dead(frame: &Frame) -> Result<HttpResponse> {
     frame.page(StatusCode::NOT_FOUND, &page)
 }
 
-fn page(frame: &Frame, app: &App, account: &Account, problems: &[Problem]) -> Result<InvitationPage> {
+fn page(frame: &Frame, app: &App, key: &str, account: &Account, problems: &[Problem]) -> Result<InvitationPage> {
     Ok(InvitationPage {
         shell: frame.shell("Set your password", "", None)?,
+        action: format!("/invite/{key}"),
         name: account.name.clone(),
         email: account.label().to_owned(),
         is_first: account.password.is_none(),

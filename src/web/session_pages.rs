@@ -71,6 +71,8 @@ pub struct SetupPage {
 #[template(path = "session/invitation.html", blocks = ["content"])]
 pub struct InvitationPage {
     pub shell: Shell,
+    /// Address that it posts to: the one it has.
+    pub action: String,
     pub name: String,
     pub email: String,
     /// Whether there is no password yet.

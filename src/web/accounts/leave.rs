@@ -7,8 +7,8 @@ use actix_web::{HttpResponse, web};
 
 use super::change::seen;
 use super::{ADDRESS, address, stale};
+use crate::account::Account;
 use crate::account::leaving::{Fate, Handed, Leaving, belongings, leave as do_leave, role_under_team, teams};
-use crate::account::{Account, Order, Wish};
 use crate::actor::wording;
 use crate::app::App;
 use crate::catalogue::Catalogue;
@@ -19,7 +19,7 @@ use crate::token::hand_over::cut;
 use crate::token::list::{Listed, dress};
 use crate::types::{AccountId, TeamId, TokenId};
 use crate::web::accounts_pages::{HandedRow, LeavePage, LeftPage, LeftRow};
-use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
+use crate::web::confirm::{Outcome, ask, ask_again, propose, settle, still_waiting};
 use crate::web::confirm_pages::ConfirmPage;
 use crate::web::form::Posted;
 use crate::web::frame::{Frame, uncompressed};
@@ -110,28 +110,12 @@ pub async fn form(
         return Ok(frame.go_on(&address(&left.leaver.id), "This account is disabled already."));
     }
     if left.is_empty() {
-        // A plain confirm: there is nothing to decide.
-        let order = Order { id: left.leaver.id.clone(), seen: left.leaver.version, wish: Wish::Disable };
-        let key = propose(&app, &me, Action::ChangeAccount, order).await?;
-        return ask(&frame, &me, plain_page(&me, &frame, &left.leaver)?, &key);
+        return Ok(
+            frame.go_on(&address(&left.leaver.id), "Nothing of theirs is left to decide: disable the account here.")
+        );
     }
     let plan = left.plan(&Posted::default(), left.leaver.version)?;
     frame.page(StatusCode::OK, &page(&me, &frame, &app, &left, &plan, None)?)
-}
-
-fn plain_page(me: &SignedIn, frame: &Frame, leaver: &Account) -> Result<ConfirmPage> {
-    Ok(ConfirmPage {
-        shell: frame.shell("Disable an account", ADDRESS, Some(me))?,
-        title: format!("Disable {}?", leaver.name),
-        lead: "Nobody can sign in as this person, at once. Nothing of theirs is left to decide.".into(),
-        facts: vec![Fact::new("Account", leaver.label())],
-        action: address(&leaver.id),
-        go: "Disable account".into(),
-        danger: true,
-        stay: "Keep account".into(),
-        stay_href: address(&leaver.id),
-        ..ConfirmPage::default()
-    })
 }
 
 /// First the choices, then the password: the second form carries `confirm`.
@@ -203,7 +187,7 @@ async fn confirmed(me: &SignedIn, form: &Posted, frame: &Frame, app: &Arc<App>, 
             if !left.leaver.enabled || left.is_empty() {
                 return stale(me, frame, app, id).await;
             }
-            let plan = left.plan(&Posted::default(), left.leaver.version)?;
+            let plan = still_waiting(app, me, form, Action::LeaveAccount).await?;
             out_of_date(me, frame, app, &left, &plan)
         }
         Err(Error::Replayed(why)) => Ok(frame.go_on(
