@@ -8,6 +8,7 @@ pub mod list;
 mod order;
 mod own;
 mod person;
+pub mod service;
 
 pub use check::{check_password, forget_guesses, guesses_of, hash_error, prune_guesses, record_refused_confirm};
 pub use order::{Order, Wish, check_order, obey};
@@ -23,7 +24,7 @@ use diesel::prelude::*;
 
 use crate::actor::{Actor, Relation};
 use crate::db::{Conn, MultiBackend};
-use crate::error::Result;
+use crate::error::{OrMissing, Result};
 use crate::guess::account_key;
 use crate::schema::{accounts, members, teams};
 use crate::team;
@@ -164,6 +165,16 @@ pub fn relation(conn: &mut Conn, actor: &Actor, of: &Account) -> Result<Relation
         Some(team) => team::relation(conn, actor, team),
         None => Ok(Relation::Other),
     }
+}
+
+/// The teams of these accounts are others by now, or are called otherwise: they get a new version, and the index hears of them.
+pub(crate) fn teams_changed(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<()> {
+    let version = tx.version()?;
+    for id in ids {
+        diesel::update(accounts::table.find(id)).set(accounts::version.eq(version)).execute(tx.conn).or_missing()?;
+        by_id(tx.conn, id)?.learn(tx)?;
+    }
+    Ok(())
 }
 
 /// Every account whose version is above `seen`, for the index.

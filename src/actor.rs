@@ -21,6 +21,8 @@ pub enum Via {
     /// A program with a value of that token.
     Token(TokenId),
     CommandLine,
+    /// Hallpass itself, in a job.
+    Program,
     Setup,
     /// The one-time link that sets a password.
     Invitation,
@@ -85,7 +87,7 @@ const TABLE: &[(Deed, [Option<Role>; 6])] = {
         (Deed::SeeServiceAccount,    [Some(Viewer),       Some(Viewer),      Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
         (Deed::ChangeServiceAccount, [NO,                 Some(Contributor), Some(Contributor), Some(Contributor),  NO,           Some(Admin)]),
         (Deed::SeeTeam,              [NO,                 NO,                Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
-        (Deed::ChangeMembers,        [NO,                 NO,                NO,                Some(TokenCreator), NO,           Some(Admin)]),
+        (Deed::ChangeMembers,        [NO,                 NO,                Some(Admin),       Some(TokenCreator), NO,           Some(Admin)]),
         (Deed::Administer,           [Some(Admin),        NO,                Some(Admin),       Some(Admin),        Some(Admin),  Some(Admin)]),
         (Deed::MakeAdmins,           [Some(Owner),        NO,                NO,                NO,                 Some(Owner),  NO]),
     ]
@@ -183,6 +185,7 @@ impl Via {
             Via::Session(id) => format!("session {id}"),
             Via::Token(id) => format!("token {id}"),
             Via::CommandLine => "command line".into(),
+            Via::Program => "program".into(),
             Via::Setup => "setup".into(),
             Via::Invitation => "invitation".into(),
             Via::SignIn => "sign-in".into(),

@@ -1,4 +1,12 @@
-//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added.
+//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added, each chained to
+//! the one before it by a hash; the oldest go when an operator says how long they are kept.
+
+pub mod chain;
+pub mod export;
+pub mod filter;
+pub mod log;
+pub mod prove;
+pub mod retention;
 
 use diesel::prelude::*;
 use serde_json::Value;
@@ -8,7 +16,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::schema::events;
 use crate::tx::Tx;
-use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TokenId};
+use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TeamId, TokenId};
 
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = events)]
@@ -19,7 +27,9 @@ pub struct Event {
     /// `NOUN.VERB`, with the verbs of the contract: `token.generate`, `token.remove`, `account.disable`.
     pub action: String,
     pub actor_id: Option<AccountId>,
+    /// Who: a person, a service account, the operator at the command line.
     pub actor_name: String,
+    /// As whom: `session ID`, `token ID`, `command line`.
     pub via: String,
     pub subject_kind: String,
     pub subject_id: String,
@@ -32,6 +42,10 @@ pub struct Event {
     pub agent: String,
     /// Action, names, address and detail in lower case: what a search looks into.
     pub folded: String,
+    /// Its place in the chain: 1, 2, 3 … without gaps.
+    pub number: i64,
+    /// SHA-256 as hex: see [`chain::hash`].
+    pub hash: String,
 }
 
 /// What an event is about.
@@ -50,6 +64,10 @@ impl<'a> Subject<'a> {
         Subject { kind: "account", id: id.as_str(), name }
     }
 
+    pub fn team(id: &'a TeamId, name: &'a str) -> Subject<'a> {
+        Subject { kind: "team", id: id.as_str(), name }
+    }
+
     pub fn api(id: &'a ApiId, slug: &'a str) -> Subject<'a> {
         Subject { kind: "api", id: id.as_str(), name: slug }
     }
@@ -59,6 +77,7 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// It is written when the verb is done: see [`chain::seal`].
 pub fn record(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -71,7 +90,8 @@ pub fn record(
     let words = [action, &actor.name, subject.name, &actor.origin.ip, &detail];
     let event = Event {
         folded: words.join(" ").to_lowercase(),
-        id: tx.id()?,
+        // Made with its number.
+        id: EventId::from(""),
         at: tx.now,
         action: action.to_owned(),
         actor_id: actor.account.clone(),
@@ -84,9 +104,18 @@ pub fn record(
         detail,
         ip: actor.origin.ip.clone(),
         agent: actor.origin.agent.clone(),
+        number: 0,
+        hash: String::new(),
     };
-    diesel::insert_into(events::table).values(&event).execute(tx.conn)?;
+    tx.events.push(event);
     Ok(())
+}
+
+/// A change that the rules forbid to somebody whom we know: what was asked for (`POST /settings/tokens/{id}`), where, and the
+/// sentence of the refusal.
+pub fn record_refused_change(tx: &mut Tx<'_>, actor: &Actor, route: &str, path: &str, why: &str) -> Result<()> {
+    let subject = Subject { kind: "route", id: route, name: path };
+    record(tx, actor, "change.refuse", subject, actor.account.as_ref(), serde_json::json!({ "why": why }))
 }
 
 /// What was done to a token from a moment on, oldest first; ten at the most.

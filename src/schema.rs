@@ -177,6 +177,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamp>,
         removed_at -> Nullable<Timestamp>,
         version -> BigInt,
+        used_at -> Nullable<Timestamp>,
     }
 }
 
@@ -217,6 +218,17 @@ diesel::table! {
         ip -> Text,
         agent -> Text,
         folded -> Text,
+        number -> BigInt,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    chain (name) {
+        name -> Text,
+        number -> BigInt,
+        hash -> Text,
+        at -> Nullable<Timestamp>,
     }
 }
 

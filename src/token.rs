@@ -17,8 +17,10 @@ use crate::secret::{Digest, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod all;
 pub mod draft;
 pub mod edit;
+pub mod expiry;
 pub mod hand_over;
 mod learn;
 pub mod list;
@@ -29,7 +31,7 @@ mod tests;
 use learn::{facts, known_values};
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
-pub use learn::changed_since;
+pub use learn::{changed_since, every};
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
 /// How many tokens one change may name.
@@ -333,6 +335,12 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
     let owner = account::by_id(conn, &token.owner_id)?;
     let relation = account::relation(conn, actor, &owner)?;
     Ok(actor.may_as(relation, Deed::SeeTokens).then_some((token, value)))
+}
+
+/// The name of each token of these that there is, and whether it is removed.
+pub fn names(conn: &mut Conn, ids: &[TokenId]) -> Result<Vec<(TokenId, String, bool)>> {
+    let rows = tokens::table.filter(tokens::id.eq_any(ids));
+    Ok(rows.select((tokens::id, tokens::name, tokens::removed_at.is_not_null())).load(conn)?)
 }
 
 /// Whether any token has or had that value.

@@ -18,10 +18,17 @@ pub struct Named {
 }
 
 pub fn named(entry: &Entry) -> Named {
-    let action = match entry {
-        Entry::Change(event) => event.action.as_str(),
-        Entry::Refusal(_) => return Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
-    };
+    match entry {
+        Entry::Change(event) => {
+            let (text, icon, tone) = action(&event.action);
+            Named { text: text.to_owned(), icon, tone }
+        }
+        Entry::Refusal(_) => Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
+    }
+}
+
+/// What an action is called, its icon and tone; one without words by its own name.
+pub fn action(action: &str) -> (&str, &'static str, Tone) {
     let (text, icon) = match action {
         "token.generate" => ("Token generated", "plus"),
         "token.edit" => ("Token edited", "pencil"),
@@ -37,6 +44,11 @@ pub fn named(entry: &Entry) -> Named {
         "session.sign_out" => ("Signed out", "log-out"),
         "session.refuse" => ("Sign-in refused", "triangle-alert"),
         "session.end" => ("Session ended", "log-out"),
+        "change.refuse" => ("Change refused", "triangle-alert"),
+        "audit.prune" => ("Old events deleted", "hourglass"),
+        "access_set.generate" => ("Access set added", "plus"),
+        "access_set.edit" => ("Access set edited", "pencil"),
+        "access_set.remove" => ("Access set removed", "trash-2"),
         "confirm.refuse" => ("Wrong password at a change", "triangle-alert"),
         "account.setup" => ("Account set up", "user"),
         "account.generate" => ("Account added", "user"),
@@ -57,7 +69,7 @@ pub fn named(entry: &Entry) -> Named {
         other => (other, "info"),
     };
     let tone = if action.ends_with(".refuse") { Tone::Bad } else { Tone::Plain };
-    Named { text: text.to_owned(), icon, tone }
+    (text, icon, tone)
 }
 
 /// The details in one line; for a refusal without its request and reference.
@@ -85,6 +97,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             parts.push(words::changes_told(catalogue, &detail, reading));
             parts
         }
+        "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
         "account.setup" | "account.generate" | "account.invite" => [text(&detail, "email"), text(&detail, "role")]
             .into_iter()
@@ -181,6 +194,8 @@ mod tests {
             ip: String::new(),
             agent: String::new(),
             folded: String::new(),
+            number: 1,
+            hash: String::new(),
         };
         let reading = Reading { now: at, zone: Zone::UTC, dates: DateStyle::Word };
         let entry = Entry::Change(event);

@@ -10,6 +10,10 @@ mod activity_words;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
+pub mod audit;
+mod audit_file;
+pub mod audit_pages;
+mod audit_words;
 pub mod confirm;
 pub mod confirm_pages;
 pub mod error_pages;
@@ -173,6 +177,11 @@ routes! {
     POST "/admin/accounts/{id:[0-9a-f-]+}/link"          Administrator => accounts::invite::link;
     GET  "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::form;
     POST "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::leave;
+
+    GET  "/admin/audit"                       Administrator => audit::show;
+    POST "/admin/audit/find"                  Administrator => audit::find;
+    GET  "/admin/audit.csv"                   Administrator => audit::csv;
+    GET  "/admin/audit.jsonl"                 Administrator => audit::jsonl;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

@@ -103,6 +103,8 @@ fn label(field: &str) -> &'static str {
         "resources" => "Resources",
         "role" => "Role",
         "least_role" => "Least role",
+        "from" => "From",
+        "to" => "To",
         "scopes" => "Methods",
         _ => "Form",
     }

@@ -702,3 +702,102 @@ fn the_core_refuses_whatever_the_page_did() {
     let admin = actor_of(&site, "a@example.com");
     assert!(matches!(site.app.write_now(|tx| invitation::invite(tx, &admin, &draft)), Err(Error::Forbidden(_))));
 }
+
+/// By hand: `cargo test --test suite a_hundred_thousand -- --ignored --nocapture` tells how long each page took.
+#[test]
+#[ignore = "takes minutes"]
+fn a_hundred_thousand_people_are_listed_and_searched_swiftly() {
+    use hallpass::account::list::{Ask, Filter, page};
+    let site = Site::start();
+    site.owner();
+    let (first, last) = (["Maria", "Jan", "Ana", "Otto", "Eve", "Tom", "Ada", "Ines", "Lena", "Paul"], 250);
+    for some in 0..200 {
+        let people: Vec<String> = (0..500)
+            .map(|nth| {
+                let nth = some * 500 + nth;
+                let (name, email) =
+                    (format!("{} Family{}", first[nth % 10], nth / 10 % last), format!("p{nth}@example.com"));
+                let (role, password) = (["viewer", "contributor"][nth % 2], if nth % 50 == 0 { "NULL" } else { "'x'" });
+                let enabled = match (site.app.db.is_shared(), nth % 20 == 0) {
+                    (true, disabled) => {
+                        if disabled {
+                            "false"
+                        } else {
+                            "true"
+                        }
+                    }
+                    (false, disabled) => {
+                        if disabled {
+                            "0"
+                        } else {
+                            "1"
+                        }
+                    }
+                };
+                let id = format!("019ab000-0000-7000-8000-{nth:012}");
+                format!(
+                    "('{id}', 'person', '{name}', '{email}', '{email}', {password}, '{role}', {enabled}, '', 'word', \
+                     '2026-11-23 09:40:00', 1, '', '{}', '')",
+                    name.to_lowercase()
+                )
+            })
+            .collect();
+        execute(
+            &site,
+            &format!(
+                "INSERT INTO accounts (id, kind, name, email, email_key, password, role, enabled, time_zone, date_style, \
+                 created_at, version, description, name_key, folded) VALUES {}",
+                people.join(",")
+            ),
+        );
+    }
+    execute(
+        &site,
+        "INSERT INTO invitations (account_id, digest, created_by, created_at) \
+         SELECT id, id, '', '2026-11-23 09:40:00' FROM accounts WHERE password IS NULL",
+    );
+    hallpass::jobs::prune_all(&site.app).unwrap();
+    execute(&site, "ANALYZE");
+    let ask = |filter, role, q: &str, after: Option<&str>| Ask {
+        filter,
+        role,
+        q: q.into(),
+        after: after.map(|nth| format!("019ab000-0000-7000-8000-{nth:0>12}").as_str().into()),
+    };
+    let mut slow = Vec::new();
+    for (what, ask) in [
+        ("the first page", ask(Filter::All, None, "", None)),
+        ("a page in the middle", ask(Filter::All, None, "", Some("4567"))),
+        ("a page near the end", ask(Filter::All, None, "", Some("99995"))),
+        ("invited", ask(Filter::Invited, None, "", None)),
+        ("disabled", ask(Filter::Disabled, None, "", None)),
+        ("disabled, late", ask(Filter::Disabled, None, "", Some("99980"))),
+        ("viewers", ask(Filter::All, Some(Role::Viewer), "", None)),
+        ("disabled contributors: none", ask(Filter::Disabled, Some(Role::Contributor), "", None)),
+        ("owners: one", ask(Filter::All, Some(Role::Owner), "", None)),
+        ("one person", ask(Filter::All, None, "p4567@", None)),
+        ("a family", ask(Filter::All, None, "family77", None)),
+        ("a tenth, by first name", ask(Filter::All, None, "maria", None)),
+        ("everybody, by a letter", ask(Filter::All, None, "p", None)),
+        ("first and last name", ask(Filter::All, None, "maria family77", None)),
+        ("two words of very many", ask(Filter::All, None, "maria family", None)),
+        ("nobody", ask(Filter::All, None, "zz", None)),
+    ] {
+        let mut times: Vec<u128> = (0..7)
+            .map(|_| {
+                let (ask, now) = (ask.clone(), site.app.now());
+                let began = std::time::Instant::now();
+                let found = site.app.db.read(|conn| page(conn, &ask, now)).unwrap();
+                let took = began.elapsed().as_micros();
+                assert!(found.rows.len() <= 50);
+                took
+            })
+            .collect();
+        times.sort();
+        println!("{what:<30} median {:>7} µs, longest {:>7} µs", times[3], times[6]);
+        if times[3] > 50_000 {
+            slow.push(what);
+        }
+    }
+    assert!(slow.is_empty(), "{slow:?}");
+}

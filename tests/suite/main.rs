@@ -6,6 +6,7 @@
 mod accounts;
 mod activity;
 mod apis;
+mod audit;
 mod bulk;
 mod command_line;
 mod door;
