@@ -9,7 +9,7 @@ use hallpass::actor::{Actor, Via};
 use hallpass::error::{Error, Result};
 use hallpass::types::{AccountId, Role};
 
-use crate::support::{Answer, Form, PASSWORD, Person, Site};
+use crate::support::{Answer, Form, PASSWORD, Person, Site, ZONES};
 
 const NEW_PASSWORD: &str = "four purple lamps glow";
 const MISSING: &str = "019ab000-0000-7000-8000-000000000000";
@@ -547,6 +547,30 @@ fn a_service_account_goes_to_a_team_with_a_new_value_for_each_token() {
     assert_eq!(site.verify(&value, "GET", "/api/v1/zones").header("x-hallpass-teams"), "Platform");
     assert_eq!(press(&maria, "jan@example.com", "enable", &[]).status, 303);
     assert!(passes(&site, &value), "and what was handed over stays where it is");
+}
+
+#[test]
+fn what_goes_to_a_team_loses_the_methods_that_its_role_does_not_reach() {
+    let site = Site::start();
+    let maria = site.owner();
+    maria.import("pdns", ZONES, &[("least_roles", "admin zones:deleteZone\nadmin keys:*")]);
+    team(&site, "t-1", "Platform");
+    let ada = site.person("ada@example.com", Role::Admin);
+    let former = ada.generate("ci", &["zones:listZones", "zones:deleteZone"]);
+    ada.generate("keys", &["keys:listKeys"]);
+    assert_eq!(site.verify(&former, "DELETE", "/api/v1/zones/a").status, 200);
+    let (address, form) = leave_form(&maria, "ada@example.com");
+    let (ci, keys) = (field_of(&maria, &address, "ci"), field_of(&maria, &address, "keys"));
+    let refused = maria.post(&address, &form.clone().with(&[(&keys, "t-1")]));
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("keys could do nothing under the role contributor"), "{}", refused.text());
+    let page = maria.post(&address, &form.with(&[(&ci, "t-1")]));
+    assert!(page.text().contains("goes to Platform, new value, loses 1 method"), "{}", page.text());
+    let value = maria.confirm(&page, &address).attribute("input.value", "value");
+    assert!(passes(&site, &value));
+    assert_eq!(site.verify(&value, "DELETE", "/api/v1/zones/a").status, 403);
+    let scopes = site.texts("SELECT scopes AS text FROM tokens WHERE name = 'ci'");
+    assert_eq!(scopes, ["pdns/zones:listZones"]);
 }
 
 #[test]
