@@ -18,6 +18,7 @@ use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
 pub mod all;
+pub mod cut;
 pub mod draft;
 pub mod edit;
 pub mod expiry;
@@ -122,6 +123,7 @@ pub fn generate(
     if new.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
+    tx.policy.must_allow(owner.role, tx.now, new.expires_at)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
