@@ -113,7 +113,7 @@ fn summary(view: &View, found: &Page) -> String {
     let place = Filter::EVERY.iter().position(|filter| *filter == view.0.filter).unwrap_or_default();
     match found.counts.and_then(|counts| counts.get(place).copied()) {
         Some(n) => counted(size(n), "person", "people"),
-        None => "Very many people: type more letters".to_owned(),
+        None => "Some of very many people: type more letters".to_owned(),
     }
 }
 
