@@ -1,5 +1,7 @@
 //! The pages: every route on one screen, each with who may come. What the first argument of a handler is, its row says.
 
+pub mod accounts;
+pub mod accounts_pages;
 pub mod activity;
 mod activity_chart;
 mod activity_csv;
@@ -20,6 +22,7 @@ pub mod confirm_pages;
 pub mod error_pages;
 pub mod form;
 pub mod frame;
+pub mod invitation;
 pub mod kept;
 pub mod page;
 pub mod picker;
@@ -135,6 +138,8 @@ routes! {
     POST "/setup"                             Visitor       => session::set_up;
     GET  "/login"                             Visitor       => session::login_form;
     POST "/login"                             Visitor       => session::sign_in;
+    GET  "/invite/{key}"                      Visitor       => invitation::form;
+    POST "/invite/{key}"                      Visitor       => invitation::accept;
     POST "/logout"                            SignedIn      => session::sign_out;
     POST "/theme"                             Visitor       => session::theme;
     GET  "/api/docs"                          Visitor       => api_docs::show;
@@ -170,6 +175,15 @@ routes! {
     GET  "/settings/activity.csv"             SignedIn      => activity::own_file;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity"     SignedIn      => activity::of_token;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity.csv" SignedIn      => activity::file_of_token;
+
+    GET  "/admin/accounts"                    Administrator => accounts::list;
+    GET  "/admin/accounts/new"                Administrator => accounts::invite::form;
+    POST "/admin/accounts/new"                Administrator => accounts::invite::review;
+    GET  "/admin/accounts/{id:[0-9a-f-]+}"               Administrator => accounts::show;
+    POST "/admin/accounts/{id:[0-9a-f-]+}"               Administrator => accounts::change::change;
+    POST "/admin/accounts/{id:[0-9a-f-]+}/link"          Administrator => accounts::invite::link;
+    GET  "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::form;
+    POST "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::leave;
 
     GET  "/admin/audit"                       Administrator => audit::show;
     POST "/admin/audit/find"                  Administrator => audit::find;

@@ -181,12 +181,12 @@ fn is_code(code: &SetupCode, typed: &str) -> bool {
 }
 
 /// What the browser says its time zone is; UTC where it says nothing that we know.
-fn zone(form: &Posted) -> Option<Zone> {
+pub(super) fn zone(form: &Posted) -> Option<Zone> {
     form.text("time_zone").parse().ok()
 }
 
 /// The browser's cookie leads to this session from now on; a former key is dead.
-fn remember(cookie: &Cookie, session: &Session) -> Result<()> {
+pub(super) fn remember(cookie: &Cookie, session: &Session) -> Result<()> {
     cookie.insert(SESSION, &session.id).map_err(Error::internal)?;
     cookie.renew();
     Ok(())

@@ -102,6 +102,7 @@ fn label(field: &str) -> &'static str {
         "kinds" => "Kinds",
         "least_roles" => "Least roles",
         "resources" => "Resources",
+        "role" => "Role",
         "least_role" => "Least role",
         "from" => "From",
         "to" => "To",

@@ -36,6 +36,7 @@ import {
   wrongPassword,
 } from './steps.mjs';
 import { OF_EVERYBODY } from './all-tokens-states.mjs';
+import { INVITED, OF_PEOPLE, withPeople } from './account-states.mjs';
 import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
@@ -458,6 +459,14 @@ export const PHASES = [
     name: 'with what is done to a token',
     before: async () => {},
     states: OF_TOKENS.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with people',
+    before: (site, { desk: { owner } }) => withPeople(owner, site),
+    states: [
+      ...OF_PEOPLE.map(([name, reach]) => [name, 'owner', reach]),
+      ...INVITED.map(([name, reach]) => [name, 'stranger', reach]),
+    ],
   },
   {
     name: 'with more tokens than a page of the list holds',
