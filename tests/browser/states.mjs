@@ -31,6 +31,7 @@ import {
   setForm,
   wrongPassword,
 } from './steps.mjs';
+import { OF_NO_TEAM, OF_TEAMS, makeTeams } from './team-states.mjs';
 import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
@@ -417,6 +418,16 @@ export const PHASES = [
     name: 'with what is done to a token',
     before: async () => {},
     states: OF_TOKENS.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'before there is a team',
+    before: async () => {},
+    states: OF_NO_TEAM.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with teams and service accounts',
+    before: makeTeams,
+    states: OF_TEAMS.map(([name, reach]) => [name, 'owner', reach]),
   },
   {
     name: 'with more tokens than a page of the list holds',
