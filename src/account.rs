@@ -2,15 +2,20 @@
 //! accounts, passwords and one's own settings are beside.
 
 mod check;
+pub mod invitation;
+pub mod leaving;
+pub mod list;
+mod order;
 mod own;
 mod person;
 pub mod service;
 
-pub use check::{check_password, forget_guesses, hash_error, prune_guesses, record_refused_confirm};
+pub use check::{check_password, forget_guesses, guesses_of, hash_error, prune_guesses, record_refused_confirm};
+pub use order::{Order, Wish, check_order, obey};
 pub use own::{ProfileDraft, change_password, edit_profile};
 pub use person::{
-    NewPerson, PersonDraft, add_person, disable, enable, end_sessions, guess_zone, reset_guesses, set_password,
-    set_role, set_up,
+    NewPerson, PersonDraft, add_person, changeable_as, disable, enable, end_sessions, guess_zone, person_seen,
+    reset_guesses, services_of, set_password, set_role, set_up,
 };
 
 use std::collections::{BTreeMap, HashMap};

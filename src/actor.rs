@@ -21,7 +21,11 @@ pub enum Via {
     /// A program with a value of that token.
     Token(TokenId),
     CommandLine,
+    /// Hallpass itself, in a job.
+    Program,
     Setup,
+    /// The one-time link that sets a password.
+    Invitation,
     /// Nobody yet: a password that was tried.
     SignIn,
 }
@@ -181,7 +185,9 @@ impl Via {
             Via::Session(id) => format!("session {id}"),
             Via::Token(id) => format!("token {id}"),
             Via::CommandLine => "command line".into(),
+            Via::Program => "program".into(),
             Via::Setup => "setup".into(),
+            Via::Invitation => "invitation".into(),
             Via::SignIn => "sign-in".into(),
         }
     }

@@ -20,7 +20,7 @@ use crate::secret::{Random, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::Stamp;
 use crate::usage::Usage;
-use crate::{account, token};
+use crate::{account, audit, token};
 
 /// How long a person waits for a database that is silent, and for one that is slow to write (a large import).
 const READ_PATIENCE: Duration = Duration::from_secs(5);
@@ -97,6 +97,10 @@ pub struct Parts {
     pub hasher: Hasher,
     pub random: Random,
     pub clock: Clock,
+}
+
+fn newest_change(conn: &mut Conn) -> Result<i64> {
+    Ok(sequence::table.find("change").select(sequence::value).first(conn)?)
 }
 
 impl App {
@@ -177,6 +181,7 @@ impl App {
             let policy = self.policy();
             let mut tx = Tx::new(conn, now, &policy, &self.random);
             let done = verb(&mut tx)?;
+            audit::chain::seal(&mut tx)?;
             Ok((done, tx.into_changes()))
         })?;
         for change in changes {
@@ -195,24 +200,21 @@ impl App {
     pub fn follow(&self) -> Result<()> {
         let asked = self.now();
         let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.followed.load(Ordering::Acquire) < 0 {
+            self.learn_everything(asked, &mut loaded)?;
+        }
         self.db.snapshot(|conn| {
-            let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
+            let newest = newest_change(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
             if newest != seen {
-                if let Some(saved) = Saved::load(conn)? {
-                    self.learn_policy(saved);
-                }
+                self.follow_policy_row(conn)?;
                 // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
                 token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
                 self.followed.store(newest, Ordering::Release);
             }
             if newest != seen || *loaded == NOT_LOADED {
-                let fingerprint = catalogue::store::fingerprint(conn)?;
-                if *loaded != fingerprint {
-                    self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
-                    *loaded = fingerprint;
-                }
+                self.follow_catalogue(conn, &mut loaded)?;
             }
             Ok(())
         })?;
@@ -222,8 +224,36 @@ impl App {
 
     /// Reads the saved policy alone, if there is one: for who does not follow, the command line.
     pub fn follow_policy(&self) -> Result<()> {
-        if let Some(saved) = self.db.read(Saved::load)? {
+        self.db.read(|conn| self.follow_policy_row(conn))
+    }
+
+    fn follow_policy_row(&self, conn: &mut Conn) -> Result<()> {
+        if let Some(saved) = Saved::load(conn)? {
             self.learn_policy(saved);
+        }
+        Ok(())
+    }
+
+    /// What is changed while it reads has a higher version than the one it begins with, and is read again.
+    fn learn_everything(&self, asked: Stamp, loaded: &mut (i64, i64)) -> Result<()> {
+        let begun = self.db.snapshot(|conn| {
+            // First, so that the symbols of its methods have the order in which tokens list them.
+            self.follow_catalogue(conn, loaded)?;
+            self.follow_policy_row(conn)?;
+            // A token is frozen for as long as its account is unknown.
+            account::changed_since(conn, -1, |facts| self.index.learn_account(facts))?;
+            newest_change(conn)
+        })?;
+        token::every(&self.db, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+        self.followed.store(begun, Ordering::Release);
+        Ok(())
+    }
+
+    fn follow_catalogue(&self, conn: &mut Conn, loaded: &mut (i64, i64)) -> Result<()> {
+        let fingerprint = catalogue::store::fingerprint(conn)?;
+        if *loaded != fingerprint {
+            self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
+            *loaded = fingerprint;
         }
         Ok(())
     }

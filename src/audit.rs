@@ -1,4 +1,12 @@
-//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added.
+//! The audit log: one row for every change, written in the change's own transaction. Rows are only ever added, each chained to
+//! the one before it by a hash; the oldest go when an operator says how long they are kept.
+
+pub mod chain;
+pub mod export;
+pub mod filter;
+pub mod log;
+pub mod prove;
+pub mod retention;
 
 use diesel::prelude::*;
 use serde_json::Value;
@@ -19,7 +27,9 @@ pub struct Event {
     /// `NOUN.VERB`, with the verbs of the contract: `token.generate`, `token.remove`, `account.disable`.
     pub action: String,
     pub actor_id: Option<AccountId>,
+    /// Who: a person, a service account, the operator at the command line.
     pub actor_name: String,
+    /// As whom: `session ID`, `token ID`, `command line`.
     pub via: String,
     pub subject_kind: String,
     pub subject_id: String,
@@ -32,6 +42,10 @@ pub struct Event {
     pub agent: String,
     /// Action, names, address and detail in lower case: what a search looks into.
     pub folded: String,
+    /// Its place in the chain: 1, 2, 3 … without gaps.
+    pub number: i64,
+    /// SHA-256 as hex: see [`chain::hash`].
+    pub hash: String,
 }
 
 /// What an event is about.
@@ -63,6 +77,7 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// It is written when the verb is done: see [`chain::seal`].
 pub fn record(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -75,7 +90,8 @@ pub fn record(
     let words = [action, &actor.name, subject.name, &actor.origin.ip, &detail];
     let event = Event {
         folded: words.join(" ").to_lowercase(),
-        id: tx.id()?,
+        // Made with its number.
+        id: EventId::from(""),
         at: tx.now,
         action: action.to_owned(),
         actor_id: actor.account.clone(),
@@ -88,13 +104,28 @@ pub fn record(
         detail,
         ip: actor.origin.ip.clone(),
         agent: actor.origin.agent.clone(),
+        number: 0,
+        hash: String::new(),
     };
-    diesel::insert_into(events::table).values(&event).execute(tx.conn)?;
+    tx.events.push(event);
     Ok(())
+}
+
+/// A change that the rules forbid to somebody whom we know: what was asked for (`POST /settings/tokens/{id}`), where, and the
+/// sentence of the refusal.
+pub fn record_refused_change(tx: &mut Tx<'_>, actor: &Actor, route: &str, path: &str, why: &str) -> Result<()> {
+    let subject = Subject { kind: "route", id: route, name: path };
+    record(tx, actor, "change.refuse", subject, actor.account.as_ref(), serde_json::json!({ "why": why }))
 }
 
 /// What was done to a token from a moment on, oldest first; ten at the most.
 pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec<Event>> {
     let since = events::table.filter(events::subject_id.eq(id.as_str())).filter(events::at.ge(since));
     Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
+}
+
+/// When an account last did something that is in its own activity.
+pub fn last_of(conn: &mut Conn, account: &AccountId) -> Result<Option<Stamp>> {
+    let own = events::table.filter(events::owner_id.eq(account).and(events::actor_id.eq(account)));
+    Ok(own.order(events::id.desc()).select(events::at).first(conn).optional()?)
 }

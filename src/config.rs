@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::db::Place;
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::policy::Policy;
 
@@ -65,6 +66,10 @@ pub struct Settings {
     #[arg(long, env = "HALLPASS_METRICS_FROM", value_name = "CIDRS", global = true)]
     pub metrics_from: Option<String>,
 
+    /// Days that events stay in the audit log [default: for ever]
+    #[arg(long, env = "HALLPASS_AUDIT_DAYS", value_name = "DAYS", global = true)]
+    pub audit_days: Option<u32>,
+
     /// Least level of log lines: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "HALLPASS_LOG", value_name = "LEVEL", global = true)]
     pub log: Option<String>,
@@ -91,6 +96,7 @@ pub struct Config {
     pub hashing_threads: Option<std::num::NonZeroUsize>,
     pub limits: Limits,
     pub metrics_from: Vec<IpNet>,
+    pub audit_days: Option<u32>,
     pub log: tracing::Level,
     pub log_json: bool,
     pub policy: Policy,
@@ -116,7 +122,7 @@ impl Settings {
         let trusted = over(self.trusted_proxies, file.trusted_proxies, "127.0.0.0/8,::1/128");
         let metrics_from = over(self.metrics_from, file.metrics_from, "127.0.0.0/8,::1/128");
         let policy = file.policy.unwrap_or_default();
-        policy.check()?;
+        policy.check().map_err(of_policy)?;
         let hashing_threads = match self.hashing_threads.or(file.hashing_threads) {
             None => None,
             Some(threads) => Some(
@@ -136,6 +142,10 @@ impl Settings {
             hashing_threads,
             limits: limits(self.max_connections.or(file.max_connections))?,
             metrics_from: networks("metrics_from", &metrics_from)?,
+            audit_days: match self.audit_days.or(file.audit_days) {
+                Some(0 | 36_501..) => return Err("audit_days has to be between 1 and 36500.".into()),
+                days => days,
+            },
             log: level(&over(self.log, file.log, "info"))?,
             log_json: match over(self.log_format, file.log_format, "text").as_str() {
                 "text" => false,
@@ -178,6 +188,20 @@ impl Config {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
+}
+
+/// The first problem, at its name in the file.
+fn of_policy(error: Error) -> String {
+    let Error::Invalid(problems) = error else { return error.to_string() };
+    let worded = problems.first().map(|problem| {
+        let name = match problem.field {
+            "confirm_minutes" => "confirm",
+            field if field.starts_with("max_lifetime_") => "max_lifetime_by_role",
+            field => field,
+        };
+        format!("policy.{name}: {}", problem.sentence)
+    });
+    worded.unwrap_or_default()
 }
 
 fn public_url(given: Option<String>, listen: &str, plain_http: bool) -> Result<Url, String> {
@@ -263,6 +287,7 @@ mod tests {
             |s| s.log_format = Some("xml".into()),
             |s| s.hashing_threads = Some(0),
             |s| s.max_connections = Some(0),
+            |s| s.audit_days = Some(0),
             |s| s.metrics_from = Some("everybody".into()),
             |s| s.config = Some("/nowhere/hallpass.toml".into()),
         ] {

@@ -6,20 +6,27 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::audit::retention;
 use crate::error::Result;
-use crate::{account, confirm, refusal, session, usage};
+use crate::{account, confirm, refusal, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How late lists may be that are sorted by last use.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(60);
+/// Tokens of one of its changes: nobody waits long behind it.
+const CAUGHT_UP_AT_ONCE: usize = 500;
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Runs until `stop` turns true; then use is written once more. Each has a loop of its own: a slow flush must not
-/// keep verification from hearing the news.
-pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
+/// keep verification from hearing the news. `audit_days` is how long events are kept; `None` for ever.
+pub async fn run(app: Arc<App>, audit_days: Option<u32>, stop: watch::Receiver<bool>) {
     tokio::join!(
         every(FOLLOW_EVERY, &app, "follow", App::follow, stop.clone()),
         every(FLUSH_EVERY, &app, "flush", flush_usage, stop.clone()),
-        every(PRUNE_EVERY, &app, "prune", prune_all, stop),
+        every(CATCH_UP_EVERY, &app, "catch up", catch_up, stop.clone()),
+        every(PRUNE_EVERY, &app, "prune", prune_all, stop.clone()),
+        every(PRUNE_EVERY, &app, "audit", move |app| prune_audit(app, audit_days), stop),
     );
     blocking(&app, "flush", flush_usage).await;
 }
@@ -28,7 +35,7 @@ async fn every(
     span: Duration,
     app: &Arc<App>,
     job: &'static str,
-    work: fn(&App) -> Result<()>,
+    work: impl Fn(&App) -> Result<()> + Copy + Send + 'static,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut interval = tokio::time::interval(span);
@@ -41,7 +48,7 @@ async fn every(
     }
 }
 
-async fn blocking(app: &Arc<App>, job: &'static str, work: fn(&App) -> Result<()>) {
+async fn blocking(app: &Arc<App>, job: &'static str, work: impl Fn(&App) -> Result<()> + Send + 'static) {
     let app = app.clone();
     let done = tokio::task::spawn_blocking(move || work(&app)).await;
     match done {
@@ -57,7 +64,17 @@ pub fn flush_usage(app: &App) -> Result<()> {
     written.map(drop)
 }
 
+/// Writes the last use of tokens where lists are sorted by it.
+pub fn catch_up(app: &App) -> Result<()> {
+    let behind = app.db.read(token::all::behind)?;
+    for some in behind.chunks(CAUGHT_UP_AT_ONCE) {
+        app.write_now(|tx| token::all::catch_up(tx, some))?;
+    }
+    Ok(())
+}
+
 pub fn prune_all(app: &App) -> Result<()> {
+    while app.write_now(account::list::index_words)? > 0 {}
     app.write_now(|tx| {
         session::prune(tx)?;
         confirm::prune(tx)?;
@@ -66,4 +83,17 @@ pub fn prune_all(app: &App) -> Result<()> {
         refusal::prune(tx)?;
         Ok(())
     })
+}
+
+/// Events that are past their days, some at a time so that nobody waits long for the writer; then what was deleted is told.
+pub fn prune_audit(app: &App, days: Option<u32>) -> Result<()> {
+    let Some(days) = days else { return Ok(()) };
+    let (limit, mut deleted) = (retention::limit(app.now(), days), 0);
+    loop {
+        match app.write_now(|tx| retention::delete_some(tx, limit))? {
+            0 => break,
+            some => deleted += some,
+        }
+    }
+    if deleted > 0 { app.write_now(|tx| retention::tell(tx, deleted)) } else { Ok(()) }
 }

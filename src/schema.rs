@@ -66,6 +66,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    account_words (account_id, word) {
+        account_id -> Text,
+        word -> Text,
+    }
+}
+
+diesel::table! {
     guesses (account_key) {
         account_key -> Text,
         failures -> BigInt,
@@ -170,6 +177,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamp>,
         removed_at -> Nullable<Timestamp>,
         version -> BigInt,
+        used_at -> Nullable<Timestamp>,
     }
 }
 
@@ -210,6 +218,17 @@ diesel::table! {
         ip -> Text,
         agent -> Text,
         folded -> Text,
+        number -> BigInt,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    chain (name) {
+        name -> Text,
+        number -> BigInt,
+        hash -> Text,
+        at -> Nullable<Timestamp>,
     }
 }
 
@@ -266,6 +285,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     teams,
     members,
     invitations,
+    account_words,
     guesses,
     tokens,
     generations,

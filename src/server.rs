@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
-use crate::http::{Fault, client, fits, peer};
+use crate::http::{Fault, client, fits, peer, record_refused};
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
@@ -210,6 +210,10 @@ async fn surround(
             return Err(actix_web::error::InternalError::from_response(error, answer).into());
         }
     };
+    let fault = answer.response().extensions().get::<Fault>().cloned();
+    if let Some(fault) = &fault {
+        record_refused(answer.request(), fault).await;
+    }
     if is_last {
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -222,7 +226,7 @@ async fn surround(
     }
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
     let id = request_id(answer.request());
-    let cause = answer.response().extensions().get::<Fault>().and_then(|fault| fault.cause.clone());
+    let cause = fault.and_then(|fault| fault.cause);
     let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
     let milliseconds = started.elapsed().as_millis() as u64;
     match cause {

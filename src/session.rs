@@ -1,5 +1,6 @@
 //! Sessions: a person signed in at one browser. The row is what counts; the browser holds a key whose digest finds it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -174,6 +175,16 @@ pub fn living(
         .filter(sessions::created_at.gt(now.minus(policy.lifetime())))
         .order((sessions::id.eq(present).desc(), sessions::seen_at.desc(), sessions::id.desc()));
     Ok(rows.select(Session::as_select()).load(conn)?)
+}
+
+/// When accounts were last seen in a session that still has a row.
+pub fn last_seen(conn: &mut Conn, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, Stamp>> {
+    let seen = sessions::table
+        .filter(sessions::account_id.eq_any(accounts))
+        .group_by(sessions::account_id)
+        .select((sessions::account_id, diesel::dsl::max(sessions::seen_at)));
+    let seen: Vec<(AccountId, Option<Stamp>)> = seen.load(conn)?;
+    Ok(seen.into_iter().filter_map(|(account, at)| Some((account, at?))).collect())
 }
 
 /// Those that are meant, all of them or none: another's session and one that has ended are missing alike.

@@ -17,8 +17,11 @@ use crate::secret::{Digest, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod all;
 pub mod draft;
 pub mod edit;
+pub mod expiry;
+pub mod hand_over;
 mod learn;
 pub mod list;
 pub mod regenerate;
@@ -28,7 +31,7 @@ mod tests;
 use learn::{facts, known_values};
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
-pub use learn::changed_since;
+pub use learn::{changed_since, every};
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
 /// How many tokens one change may name.
@@ -334,6 +337,12 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
     Ok(actor.may_as(relation, Deed::SeeTokens).then_some((token, value)))
 }
 
+/// The name of each token of these that there is, and whether it is removed.
+pub fn names(conn: &mut Conn, ids: &[TokenId]) -> Result<Vec<(TokenId, String, bool)>> {
+    let rows = tokens::table.filter(tokens::id.eq_any(ids));
+    Ok(rows.select((tokens::id, tokens::name, tokens::removed_at.is_not_null())).load(conn)?)
+}
+
 /// Whether any token has or had that value.
 pub fn is_value(conn: &mut Conn, digest: Digest) -> Result<bool> {
     let count: i64 = generations::table.filter(generations::digest.eq(digest.hex())).count().get_result(conn)?;
@@ -391,4 +400,25 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
         .select((tokens::access_set, diesel::dsl::count_star()))
         .load(conn)?;
     Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
+}
+
+/// How many tokens of each account may still live: neither removed nor past their end.
+pub fn living_by_owner(conn: &mut Conn, owners: &[AccountId], now: Stamp) -> Result<BTreeMap<AccountId, i64>> {
+    let counted = tokens::table
+        .filter(tokens::owner_id.eq_any(owners).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .group_by(tokens::owner_id)
+        .select((tokens::owner_id, diesel::dsl::count_star()));
+    Ok(counted.load::<(AccountId, i64)>(conn)?.into_iter().collect())
+}
+
+/// The same tokens themselves, by name.
+pub fn living_of(conn: &mut Conn, owner: &AccountId, now: Stamp) -> Result<Vec<Token>> {
+    let living = tokens::table
+        .filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .order((tokens::name_key, tokens::id));
+    Ok(living.select(Token::as_select()).load(conn)?)
 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use diesel::prelude::*;
 
+use crate::audit::Event;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::policy::{Policy, Saved};
@@ -20,6 +21,8 @@ pub struct Tx<'a> {
     version: Option<i64>,
     ids: Cell<u32>,
     changes: Vec<Change>,
+    /// What was recorded: it gets its numbers and is written when the verb is done, so that the log's head is locked last.
+    pub(crate) events: Vec<Event>,
 }
 
 /// What the process has to hear of once the transaction is committed.
@@ -74,7 +77,7 @@ pub struct AccountFacts {
 
 impl<'a> Tx<'a> {
     pub fn new(conn: &'a mut Conn, now: Stamp, policy: &'a Policy, random: &'a Random) -> Tx<'a> {
-        Tx { conn, now, policy, random, version: None, ids: Cell::new(0), changes: Vec::new() }
+        Tx { conn, now, policy, random, version: None, ids: Cell::new(0), changes: Vec::new(), events: Vec::new() }
     }
 
     /// The version of every row that this change touches. It is drawn from one counter row, whose lock is held until the

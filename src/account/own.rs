@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{Account, by_id, check_name};
+use super::{Account, by_id, check_name, list};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::error::{Error, OrMissing, Problem, Result};
@@ -60,6 +60,7 @@ pub fn edit_profile(tx: &mut Tx<'_>, actor: &Actor, draft: &ProfileDraft) -> Res
         ))
         .execute(tx.conn)
         .or_missing()?;
+    list::put_words(tx, &account)?;
     let detail = serde_json::json!({ "before": shown(&before), "after": shown(&account) });
     let subject = Subject::account(&account.id, &account.name);
     audit::record(tx, actor, "account.edit", subject, Some(&account.id), detail)?;

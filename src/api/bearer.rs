@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::error::{Error as ActixError, ErrorInternalServerError, InternalError};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::actor::{Actor, Origin};
 use crate::app::App;
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::db::Conn;
 use crate::decision::decide_own;
 use crate::error::Result;
-use crate::http::{client, origin, peer, problem};
+use crate::http::{Asker, client, origin, peer, problem};
 use crate::refusal;
 use crate::token;
 use crate::types::{Stamp, TokenId};
@@ -63,6 +63,7 @@ fn let_in<M: OwnMethod>(request: &HttpRequest) -> Result<Bearer<M>, ActixError> 
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
             let origin = origin(request, config);
+            request.extensions_mut().insert(Asker::Program(pass.value.token.id(), origin.clone()));
             Ok(Bearer { token: pass.value.token.id(), origin, method: PhantomData })
         }
         Err(denial) => {

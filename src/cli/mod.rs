@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod audit;
 mod serve;
 
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, Clock, Parts};
+use crate::audit::chain::chain_former;
 use crate::config::{Config, Settings};
 use crate::db::{Db, Place};
 use crate::password::{Cost, Hasher, cores};
@@ -40,6 +42,9 @@ enum Command {
     /// API descriptions
     #[command(subcommand)]
     Api(api::Command),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// Runs the command line; every failure is one sentence on stderr.
@@ -62,6 +67,7 @@ fn start(line: Line) -> Result<(), String> {
         Command::Migrate => open(&config).map(|_| println!("The database is up to date.")),
         Command::Account(command) => account::run(&config, command),
         Command::Api(command) => api::run(&config, command),
+        Command::Audit(command) => audit::run(&config, command),
     }
 }
 
@@ -89,8 +95,10 @@ fn open(config: &Config) -> Result<Arc<App>, String> {
     })
     .map_err(|cause| format!("The threads for hashing passwords cannot be started: {cause}."))?;
     let readers = u32::try_from(cores().get() * 2).unwrap_or(4).clamp(4, 16);
+    let db = Db::open(&config.database, readers)?;
+    chain_former(&db).map_err(|error| format!("The audit log cannot be brought up to date: {error}"))?;
     let app = App::new(Parts {
-        db: Db::open(&config.database, readers)?,
+        db,
         policy: config.policy.clone(),
         prefix: config.prefix.clone(),
         hasher,

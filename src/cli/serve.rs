@@ -14,7 +14,7 @@ pub fn run(mut config: Config) -> Result<(), String> {
     config.limits.connections = door::room_for_connections(config.limits.connections);
     let app = open(&config)?;
     app.follow().map_err(|error| format!("The database cannot be read: {error}"))?;
-    let public = config.public_url.clone();
+    let (public, audit_days) = (config.public_url.clone(), config.audit_days);
     let listens_elsewhere = public.port() == Some(0);
     actix_web::rt::System::new().block_on(async move {
         let bound = server::bind(app.clone(), config)?;
@@ -24,7 +24,7 @@ pub fn run(mut config: Config) -> Result<(), String> {
             println!("There is no account yet. Set up the first owner at {public}setup?code={code}");
         }
         let (stop, stopped) = watch::channel(false);
-        let jobs = tokio::spawn(jobs::run(app, stopped));
+        let jobs = tokio::spawn(jobs::run(app, audit_days, stopped));
         let handle = bound.server.handle();
         let server = tokio::spawn(bound.server.run());
         let failed = |cause: std::io::Error| format!("Signals cannot be heard: {cause}.");

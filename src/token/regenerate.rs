@@ -130,18 +130,7 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     }
     let former = values.iter().find(|value| value.ends_at.is_none()).map(|value| value.starts_with.clone());
     let end = wish.previous_ends_at.filter(|end| *end > tx.now).unwrap_or(tx.now);
-    end_values(tx, &mut values, end)?;
-    let value = Secret::generate(prefix, tx.random)?;
-    let new = Generation {
-        token_id: token.id.clone(),
-        number: values.first().map_or(1, |last| last.number + 1),
-        digest: value.digest().hex(),
-        starts_with: value.starts_with(),
-        created_at: tx.now,
-        ends_at: None,
-        used_at: None,
-    };
-    diesel::insert_into(generations::table).values(&new).execute(tx.conn)?;
+    let (new, value) = renew(tx, &token.id, &mut values, end, prefix)?;
     let was = token.expires_at;
     (token.version, token.expires_at) = (version, wish.expires_at);
     diesel::update(tokens::table.find(&token.id))
@@ -160,6 +149,29 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     values.push(new);
     tx.changed(Change::Token(facts(&token, &values, tx.now)));
     Ok((token, value))
+}
+
+/// A new value, after which the present one ends at `end`; `values` is what the token had, newest first.
+pub(super) fn renew(
+    tx: &mut Tx<'_>,
+    id: &TokenId,
+    values: &mut [Generation],
+    end: Stamp,
+    prefix: &str,
+) -> Result<(Generation, Secret)> {
+    end_values(tx, values, end)?;
+    let value = Secret::generate(prefix, tx.random)?;
+    let new = Generation {
+        token_id: id.clone(),
+        number: values.first().map_or(1, |last| last.number + 1),
+        digest: value.digest().hex(),
+        starts_with: value.starts_with(),
+        created_at: tx.now,
+        ends_at: None,
+        used_at: None,
+    };
+    diesel::insert_into(generations::table).values(&new).execute(tx.conn)?;
+    Ok((new, value))
 }
 
 /// Ends the grace period of the token as it was at that version: the former value is dead when this is answered.

@@ -18,10 +18,17 @@ pub struct Named {
 }
 
 pub fn named(entry: &Entry) -> Named {
-    let action = match entry {
-        Entry::Change(event) => event.action.as_str(),
-        Entry::Refusal(_) => return Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
-    };
+    match entry {
+        Entry::Change(event) => {
+            let (text, icon, tone) = action(&event.action);
+            Named { text: text.to_owned(), icon, tone }
+        }
+        Entry::Refusal(_) => Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
+    }
+}
+
+/// What an action is called, its icon and tone; one without words by its own name.
+pub fn action(action: &str) -> (&str, &'static str, Tone) {
     let (text, icon) = match action {
         "token.generate" => ("Token generated", "plus"),
         "token.edit" => ("Token edited", "pencil"),
@@ -31,21 +38,31 @@ pub fn named(entry: &Entry) -> Named {
         "token.disable" => ("Token disabled", "circle-pause"),
         "token.enable" => ("Token enabled", "circle-play"),
         "token.remove" => ("Token removed", "trash-2"),
+        "token.hand_over" => ("Token handed over", "users"),
         "token.purge" => ("Token deleted for good", "trash-2"),
         "session.sign_in" => ("Signed in", "user"),
         "session.sign_out" => ("Signed out", "log-out"),
         "session.refuse" => ("Sign-in refused", "triangle-alert"),
         "session.end" => ("Session ended", "log-out"),
+        "change.refuse" => ("Change refused", "triangle-alert"),
+        "audit.prune" => ("Old events deleted", "hourglass"),
+        "access_set.generate" => ("Access set added", "plus"),
+        "access_set.edit" => ("Access set edited", "pencil"),
+        "access_set.remove" => ("Access set removed", "trash-2"),
         "confirm.refuse" => ("Wrong password at a change", "triangle-alert"),
         "account.setup" => ("Account set up", "user"),
         "account.generate" => ("Account added", "user"),
+        "account.invite" => ("Invited, or sent a link", "user"),
+        "account.accept" => ("Link used, password set", "lock"),
+        "account.role" => ("Role changed", "shield"),
+        "account.give" => ("Service account handed over", "users"),
+        "account.remove" => ("Service account removed", "trash-2"),
+        "account.end_sessions" => ("Sessions ended", "log-out"),
+        "account.reset_guesses" => ("Wrong passwords forgotten", "lock"),
         "account.edit" => ("Account edited", "user"),
         "account.password" => ("Password changed", "lock"),
         "account.disable" => ("Account disabled", "circle-pause"),
         "account.enable" => ("Account enabled", "circle-play"),
-        "account.role" => ("Role changed", "shield"),
-        "account.give" => ("Owner changed", "users"),
-        "account.remove" => ("Account removed", "trash-2"),
         "team.make" => ("Team made", "users"),
         "team.edit" => ("Team edited", "users"),
         "team.remove" => ("Team removed", "trash-2"),
@@ -58,7 +75,7 @@ pub fn named(entry: &Entry) -> Named {
         other => (other, "info"),
     };
     let tone = if action.ends_with(".refuse") { Tone::Bad } else { Tone::Plain };
-    Named { text: text.to_owned(), icon, tone }
+    (text, icon, tone)
 }
 
 /// The details in one line; for a refusal without its request and reference.
@@ -79,6 +96,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             expires(detail.get("expires_at"), reading),
         ],
         "team.add_member" | "team.set_member" | "team.remove_member" => membership(event, &detail),
+        "token.hand_over" => vec![handed_over(&detail)],
         "token.edit" | "account.edit" | "account.role" | "account.give" | "team.edit" => {
             vec![words::changes_told(catalogue, &detail, reading)]
         }
@@ -88,12 +106,15 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             parts.push(words::changes_told(catalogue, &detail, reading));
             parts
         }
+        "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
-        "account.setup" | "account.generate" => [text(&detail, "email"), text(&detail, "owner"), text(&detail, "role")]
-            .into_iter()
-            .flatten()
-            .map(|word| word.replace('_', " "))
-            .collect(),
+        "account.setup" | "account.generate" | "account.invite" => {
+            [text(&detail, "email"), text(&detail, "owner"), text(&detail, "role")]
+                .into_iter()
+                .flatten()
+                .map(|word| word.replace('_', " "))
+                .collect()
+        }
         _ => Vec::new(),
     };
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
@@ -121,6 +142,12 @@ fn added(detail: &Value, catalogue: &Catalogue) -> String {
         0 => format!("Added {}", names.join(", ")),
         more => format!("Added {} and {}", names.join(", "), counted(more, "more method", "more methods")),
     }
+}
+
+/// "From jan@example.com to jan-ci, with a new value".
+fn handed_over(detail: &Value) -> String {
+    let owner = |half| detail.get(half).and_then(|half| text(half, "owner")).unwrap_or_default();
+    format!("From {} to {}, with a new value", owner("before"), owner("after"))
 }
 
 fn old_value(detail: &Value, at: Stamp, reading: &Reading) -> String {
@@ -186,6 +213,8 @@ mod tests {
             ip: String::new(),
             agent: String::new(),
             folded: String::new(),
+            number: 1,
+            hash: String::new(),
         };
         let reading = Reading { now: at, zone: Zone::UTC, dates: DateStyle::Word };
         let entry = Entry::Change(event);

@@ -8,6 +8,10 @@ mod activity_words;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
+pub mod audit;
+mod audit_file;
+pub mod audit_pages;
+mod audit_words;
 pub mod confirm;
 pub mod confirm_pages;
 pub mod error_pages;
@@ -183,6 +187,10 @@ routes! {
     POST "/admin/service-accounts/{id:[0-9a-f-]+}/remove"   SignedIn   => service_accounts::edit::remove;
     GET  "/admin/service-accounts/{id:[0-9a-f-]+}/activity" SignedIn   => activity::of_service;
     GET  "/admin/service-accounts/{id:[0-9a-f-]+}/activity.csv" SignedIn => activity::file_of_service;
+    GET  "/admin/audit"                       Administrator => audit::show;
+    POST "/admin/audit/find"                  Administrator => audit::find;
+    GET  "/admin/audit.csv"                   Administrator => audit::csv;
+    GET  "/admin/audit.jsonl"                 Administrator => audit::jsonl;
 
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;

@@ -8,9 +8,11 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/sessions", "monitor", "Sessions"),
     settings("/settings/tokens", "key-round", "Access tokens"),
     settings("/settings/activity", "activity", "Activity"),
+    administration("/admin/accounts", "users", "Accounts", For::Admins),
     administration("/admin/teams", "users", "Teams", For::Members),
     administration("/admin/service-accounts", "bot", "Service accounts", For::Makers),
     administration("/admin/apis", "blocks", "APIs", For::Admins),
+    administration("/admin/audit", "file-text", "Audit log", For::Admins),
 ];
 
 struct Entry {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_session::{Session as Cookie, SessionExt};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq;
 
 use super::confirm::with_wait;
@@ -21,7 +21,7 @@ use crate::actor::{Actor, Deed, Origin, Via};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Problem, Result};
-use crate::http::origin;
+use crate::http::{Asker, origin};
 use crate::password::Password;
 use crate::secret::{Digest, Secret};
 use crate::session::{self, Session};
@@ -98,6 +98,7 @@ pub async fn signed_in(request: &HttpRequest) -> Result<SignedIn> {
         })
         .await?;
     let actor = session::actor(&account, &id, origin);
+    request.extensions_mut().insert(Asker::Person(actor.clone()));
     Ok(SignedIn { account, session: id, actor, is_in_team })
 }
 

@@ -102,6 +102,8 @@ fn label(field: &str) -> &'static str {
         "least_roles" => "Least roles",
         "resources" => "Resources",
         "least_role" => "Least role",
+        "from" => "From",
+        "to" => "To",
         "scopes" => "Methods",
         "manager" => "Manager",
         "role" => "Role",

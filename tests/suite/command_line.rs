@@ -99,7 +99,10 @@ fn what_goes_wrong_at_start_is_one_sentence_and_an_exit_code() {
         (vec!["--database-url", "sqlite:not.db"], "The database file not.db cannot be opened"),
         (vec!["--database-url", "postgres://nobody:hunter2@127.0.0.1:1/none"], "PostgreSQL cannot be reached"),
         (vec!["--database-url", "mysql://x"], "has to be sqlite:PATH or postgres://"),
-        (vec!["--config", "wrong.toml"], "policy.default_lifetime is 400 days"),
+        (
+            vec!["--config", "wrong.toml"],
+            "policy.default_lifetime: 400 days is more than the longest lifetime, 365 days.",
+        ),
         (vec!["--public-url", "http://pass.example.org"], "has no TLS"),
     ] {
         let output = run(&folder, &arguments, "");

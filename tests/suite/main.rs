@@ -5,6 +5,7 @@
 
 mod activity;
 mod apis;
+mod audit;
 mod bulk;
 mod command_line;
 mod door;

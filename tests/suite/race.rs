@@ -320,6 +320,7 @@ fn without_the_index<T>(app: &App, verb: impl FnOnce(&mut Tx<'_>) -> Result<T>) 
     let write = |conn: &mut hallpass::db::Conn| {
         let mut tx = Tx::new(conn, now, &policy, &app.random);
         verb(&mut tx)?;
+        hallpass::audit::chain::seal(&mut tx)?;
         Ok(tx.into_changes())
     };
     app.db.write(write).unwrap()

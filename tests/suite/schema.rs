@@ -46,6 +46,7 @@ fn every_column_of_the_code_is_in_the_tables() {
         generations,
         uses,
         events,
+        chain,
         calls,
         callers,
         refusals

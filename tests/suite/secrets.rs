@@ -87,6 +87,7 @@ fn a_value_is_in_one_answer_and_in_no_table_file_log_or_later_page() {
         "generations",
         "uses",
         "events",
+        "chain",
         "calls",
         "callers",
         "refusals",

@@ -113,7 +113,10 @@ fn handed_to_a_team_it_is_the_team_s_at_the_next_request_and_its_members_see_the
     let newer = revealed.attribute("#value", "value");
     assert_eq!((status(&site, &value), status(&site, &newer)), (401, 200));
     let log = jan.get(&format!("{}/activity", address(&id))).text();
-    assert!(log.contains("Value regenerated") && log.contains("eva") && log.contains("Owner changed"), "{log}");
+    assert!(
+        log.contains("Value regenerated") && log.contains("eva") && log.contains("Service account handed over"),
+        "{log}"
+    );
 }
 
 #[test]

@@ -105,6 +105,20 @@ impl Site {
         self.clock.fetch_add(span.num_milliseconds(), Ordering::SeqCst);
     }
 
+    /// As `--database-url` takes it.
+    pub fn database_url(&self) -> String {
+        match &self.place {
+            Place::Sqlite(path) => format!("sqlite:{path}"),
+            Place::Postgres(url) => url.clone(),
+        }
+    }
+
+    /// Changes the database behind the program's back.
+    pub fn sql(&self, sql: &str) {
+        use diesel::connection::SimpleConnection;
+        self.app.db.write(|conn| Ok(conn.batch_execute(sql)?)).unwrap();
+    }
+
     /// What SIGTERM does.
     pub fn begin_to_stop(&self) {
         drop(self.handle.stop(true));

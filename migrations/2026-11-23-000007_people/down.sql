@@ -1,0 +1,3 @@
+DROP INDEX accounts_by_state;
+DROP INDEX accounts_by_role;
+DROP TABLE account_words;
