@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::error::{Error, Problem, Result};
 use crate::team::Team;
-use crate::token::list::{Ask, Listed, Sort, Tab};
+use crate::token::list::{Ask, Listed, Sort, SortBy, Tab};
 use crate::token::{self, must_take_values};
 use crate::types::{AccountId, Role};
 
@@ -78,8 +78,9 @@ struct Seen {
     account: Account,
     relation: Relation,
     owner: String,
-    /// Those that are not removed, newest first.
+    /// Those that are not removed, the last used first, as many as a list's page has; and how many there are in all.
     tokens: Vec<Listed>,
+    total: usize,
     teams: Vec<Team>,
 }
 
@@ -88,10 +89,13 @@ async fn look(app: &Arc<App>, me: &SignedIn, id: &str) -> Result<Seen> {
     app.read(move |conn| {
         let (account, relation) = service::visible(conn, &actor, &id)?;
         let owners = Some(vec![account.id.clone()]);
-        let ask = Ask { owners, tab: Tab::All, q: String::new(), sort: Sort::USUAL, after: None };
+        let sort = Sort { by: SortBy::Used, descending: true };
+        let ask = Ask { owners, tab: Tab::All, q: String::new(), sort, after: None };
+        let tokens = token::list::page(conn, &ask, now, notice)?;
         Ok(Seen {
             owner: service::owner_name(conn, &account)?,
-            tokens: token::list::page(conn, &ask, now, notice)?.rows,
+            total: size(tokens.counts.first().copied().unwrap_or_default()),
+            tokens: tokens.rows,
             teams: services::teams_for_making(conn, &actor)?,
             account,
             relation,

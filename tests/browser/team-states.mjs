@@ -30,7 +30,7 @@ export const makeTeams = async (site, { desk: { owner } }) => {
   const page = await owner.newPage();
   for (const [name, description] of [
     ['Payments', 'Cards, invoices and the nightly settlement'],
-    ['A team whose name is as long as the name of a team may be, which is one hundred characters all told', ''],
+    ['a-name-as-long-as-that-of-a-team-may-be-'.padEnd(100, 'x'), ''],
   ]) {
     await newTeam(page, site);
     await page.locator('[name=name]').fill(name);
@@ -126,7 +126,8 @@ export const OF_TEAMS = [
     'list-of-team-empty',
     async (page, site) => {
       await page.goto(`${site.url}/settings/tokens`);
-      await page.locator('nav[aria-label="Whose tokens"] a').nth(1).click();
+      await page.locator('nav[aria-label="Whose tokens"] a').last().click();
+      await page.getByText('No tokens of this team yet').waitFor();
     },
   ],
   [

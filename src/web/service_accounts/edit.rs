@@ -11,12 +11,13 @@ use crate::actor::{Deed, wording};
 use crate::app::App;
 use crate::confirm::Action;
 use crate::error::{Error, Problem, Result};
+use crate::token::list::Listed;
 use crate::types::AccountId;
 use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
 use crate::web::confirm_pages::ConfirmPage;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
-use crate::web::page::{Fact, Note, counted};
+use crate::web::page::{Fact, Note, counted, number};
 use crate::web::service_accounts_pages::ServicePage;
 use crate::web::session::SignedIn;
 use crate::web::teams::{STALE, refused};
@@ -295,9 +296,7 @@ async fn act(
 /// Names each token with its status and last use, those used last first, and warns where something still depends on one.
 fn act_page(verb: Verb, me: &SignedIn, frame: &Frame, app: &App, seen: &Seen) -> Result<ConfirmPage> {
     let (account, reading) = (&seen.account, Reading::of(&me.account, app.now()));
-    let mut tokens: Vec<_> = seen.tokens.iter().collect();
-    tokens.sort_by_key(|listed| std::cmp::Reverse(listed.used.as_ref().map(|used| used.at)));
-    let fact = |listed: &&crate::token::list::Listed| {
+    let fact = |listed: &Listed| {
         let fact = Fact::new(&listed.token.name, words::standing(listed, &reading));
         match listed.used.as_ref().filter(|used| verb != Verb::Enable && reading.is_recent(used.at)) {
             Some(used) => {
@@ -307,7 +306,10 @@ fn act_page(verb: Verb, me: &SignedIn, frame: &Frame, app: &App, seen: &Seen) ->
             None => fact,
         }
     };
-    let mut facts: Vec<Fact> = tokens.iter().map(fact).collect();
+    let mut facts: Vec<Fact> = seen.tokens.iter().map(fact).collect();
+    if let Some(more) = seen.total.checked_sub(facts.len()).filter(|more| *more > 0) {
+        facts.push(Fact::new(format!("and {} more", number(more)), "used longer ago than those above, or never"));
+    }
     if facts.is_empty() {
         facts.push(Fact::new("Tokens", "none"));
     }

@@ -23,8 +23,8 @@ use crate::web::session::SignedIn;
 use crate::web::teams::refused;
 use crate::web::words::field_errors;
 
-/// What waits for its password: the account, its owner and that one's name.
-type Waiting = (NewService, Owner, String);
+/// What waits for its password: the account, its owner and that one's name, and what an administrator typed for it.
+type Waiting = (NewService, Owner, String, String);
 
 fn empty() -> Typed {
     let role = Role::TokenCreator.to_string();
@@ -73,12 +73,12 @@ pub async fn save(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<A
     must_make(&me)?;
     if !form.has("confirm") {
         let typed = Typed::posted(&form, empty());
-        let (actor, wish) = (me.actor.clone(), typed.clone());
+        let (actor, wish, other) = (me.actor.clone(), typed.clone(), typed.other.clone());
         let checked = app.read(move |conn| {
             let new = wish.draft.check(conn, &actor, None)?;
             let owner = wish.owner(conn, &actor)?;
             let name = service::may_own(conn, &actor, &owner, new.role)?;
-            Ok((new, owner, name))
+            Ok((new, owner, name, other))
         });
         return match checked.await {
             Ok(waiting) => {
@@ -93,7 +93,7 @@ pub async fn save(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<A
             Err(other) => Err(other),
         };
     }
-    let settled = settle(&app, &me, &form, Action::MakeServiceAccount, |tx, actor, (new, owner, _): Waiting| {
+    let settled = settle(&app, &me, &form, Action::MakeServiceAccount, |tx, actor, (new, owner, ..): Waiting| {
         service::make(tx, actor, &new, &owner)
     });
     match settled.await {
@@ -116,17 +116,16 @@ pub async fn save(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<A
     }
 }
 
-fn typed_again((new, owner, name): Waiting) -> Typed {
+fn typed_again((new, owner, _, other): Waiting) -> Typed {
     let owner = match owner {
         Owner::Person(_) => "me".to_owned(),
         Owner::Team(id) => id.to_string(),
     };
     let draft = ServiceDraft { name: new.name, description: new.description, role: new.role.to_string() };
-    drop(name);
-    Typed { draft, owner, other: String::new() }
+    Typed { draft, owner, other }
 }
 
-fn ask_page(me: &SignedIn, frame: &Frame, (new, _, owner): &Waiting) -> Result<ConfirmPage> {
+fn ask_page(me: &SignedIn, frame: &Frame, (new, _, owner, _): &Waiting) -> Result<ConfirmPage> {
     let mut facts =
         vec![Fact::new("Name", &new.name), Fact::new("Role", wording(new.role)), Fact::new("Belongs to", owner)];
     if !new.description.is_empty() {
