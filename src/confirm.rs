@@ -43,6 +43,16 @@ pub enum Action {
     RemoveApi,
     SaveAccessSet,
     RemoveAccessSet,
+    MakeTeam,
+    EditTeam,
+    ChangeMembers,
+    RemoveTeam,
+    MakeServiceAccount,
+    EditServiceAccount,
+    GiveServiceAccount,
+    DisableServiceAccount,
+    EnableServiceAccount,
+    RemoveServiceAccount,
     SavePolicy,
 }
 
@@ -67,6 +77,16 @@ impl Action {
             Action::RemoveApi => "api.remove",
             Action::SaveAccessSet => "access_set.save",
             Action::RemoveAccessSet => "access_set.remove",
+            Action::MakeTeam => "team.make",
+            Action::EditTeam => "team.edit",
+            Action::ChangeMembers => "team.members",
+            Action::RemoveTeam => "team.remove",
+            Action::MakeServiceAccount => "service_account.make",
+            Action::EditServiceAccount => "service_account.edit",
+            Action::GiveServiceAccount => "service_account.give",
+            Action::DisableServiceAccount => "service_account.disable",
+            Action::EnableServiceAccount => "service_account.enable",
+            Action::RemoveServiceAccount => "service_account.remove",
             Action::SavePolicy => "policy.edit",
         }
     }

@@ -29,11 +29,15 @@ pub mod picker;
 pub mod policy;
 pub mod policy_pages;
 mod policy_words;
+pub mod service_accounts;
+pub mod service_accounts_pages;
 pub mod session;
 pub mod session_pages;
 pub mod session_store;
 pub mod settings;
 pub mod settings_pages;
+pub mod teams;
+pub mod teams_pages;
 pub mod tokens;
 pub mod tokens_pages;
 pub mod words;
@@ -184,6 +188,26 @@ routes! {
     POST "/admin/accounts/{id:[0-9a-f-]+}/link"          Administrator => accounts::invite::link;
     GET  "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::form;
     POST "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::leave;
+
+    GET  "/admin/teams"                       SignedIn      => teams::list;
+    GET  "/admin/teams/new"                   Administrator => teams::make::form;
+    POST "/admin/teams/new"                   Administrator => teams::make::save;
+    GET  "/admin/teams/{id:[0-9a-f-]+}"                  SignedIn      => teams::show;
+    POST "/admin/teams/{id:[0-9a-f-]+}"                  SignedIn      => teams::edit;
+    POST "/admin/teams/{id:[0-9a-f-]+}/members"          SignedIn      => teams::members::change;
+    POST "/admin/teams/{id:[0-9a-f-]+}/remove"           SignedIn      => teams::remove;
+
+    GET  "/admin/service-accounts"            SignedIn      => service_accounts::list;
+    GET  "/admin/service-accounts/new"        SignedIn      => service_accounts::make::form;
+    POST "/admin/service-accounts/new"        SignedIn      => service_accounts::make::save;
+    GET  "/admin/service-accounts/{id:[0-9a-f-]+}"          SignedIn   => service_accounts::show;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}"          SignedIn   => service_accounts::edit::save;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/owner"    SignedIn   => service_accounts::edit::give;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/disable"  SignedIn   => service_accounts::edit::disable;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/enable"   SignedIn   => service_accounts::edit::enable;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/remove"   SignedIn   => service_accounts::edit::remove;
+    GET  "/admin/service-accounts/{id:[0-9a-f-]+}/activity" SignedIn   => activity::of_service;
+    GET  "/admin/service-accounts/{id:[0-9a-f-]+}/activity.csv" SignedIn => activity::file_of_service;
 
     GET  "/admin/audit"                       Administrator => audit::show;
     POST "/admin/audit/find"                  Administrator => audit::find;

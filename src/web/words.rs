@@ -107,6 +107,11 @@ fn label(field: &str) -> &'static str {
         "from" => "From",
         "to" => "To",
         "scopes" => "Methods",
+        "manager" => "Manager",
+        "owner" | "service_owner" => "Belongs to",
+        "owner_other" => "Or to another",
+        "service_name" => "Name of the service account",
+        "service_role" => "Role of the service account",
         other => policy_words::label(other).unwrap_or("Form"),
     }
 }
@@ -202,6 +207,7 @@ pub fn changes(
             "enabled" if is.as_bool() == Some(true) => Fact::new("Enabled", "yes, calls pass again"),
             "enabled" => Fact::new("Enabled", "no, calls are refused"),
             "email" => Fact::new("E-mail", from_to(text(was), text(is))),
+            "owner" => Fact::new("Belongs to", from_to(text(was), text(is))),
             "role" => Fact::new("Role", from_to(text(was), text(is)).replace('_', " ")),
             "time_zone" => Fact::new("Time zone", from_to(text(was), text(is))),
             "date_style" => Fact::new("Dates", from_to(text(was), text(is))),

@@ -37,6 +37,7 @@ import {
 } from './steps.mjs';
 import { OF_EVERYBODY } from './all-tokens-states.mjs';
 import { INVITED, OF_PEOPLE, withPeople } from './account-states.mjs';
+import { OF_NO_TEAM, OF_TEAMS, makeTeams } from './team-states.mjs';
 import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
@@ -467,6 +468,16 @@ export const PHASES = [
       ...OF_PEOPLE.map(([name, reach]) => [name, 'owner', reach]),
       ...INVITED.map(([name, reach]) => [name, 'stranger', reach]),
     ],
+  },
+  {
+    name: 'before there is a team',
+    before: async () => {},
+    states: OF_NO_TEAM.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with teams and service accounts',
+    before: makeTeams,
+    states: OF_TEAMS.map(([name, reach]) => [name, 'owner', reach]),
   },
   {
     name: 'with more tokens than a page of the list holds',

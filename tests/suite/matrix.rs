@@ -123,6 +123,9 @@ struct Cast<'s> {
     narrow: String,
     wide: String,
     token: String,
+    /// A team that the session is in, and a service account of its own.
+    team: String,
+    service: String,
 }
 
 impl<'s> Cast<'s> {
@@ -148,7 +151,9 @@ impl<'s> Cast<'s> {
         session.generate("own", &["zones:listZones"]);
         let admin = site.person("eva@example.com", Role::Admin);
         let token = maria.id_of("narrow");
-        Cast { site, session, admin, expired, removed, disabled, narrow, wide, token }
+        let team = crate::teams::make(&maria, "Payments", "jan@example.com");
+        let service = crate::service_accounts::make(&session, "svc", "viewer", "me");
+        Cast { site, session, admin, expired, removed, disabled, narrow, wide, token, team, service }
     }
 
     fn come(&self, comes: Comes, method: &str, path: &str) -> Answer {
@@ -208,7 +213,12 @@ impl<'s> Cast<'s> {
                 .replace("{slug}", "nowhere");
         }
         let own = || self.session.id_of("own");
-        let id = if comes == Comes::Session { own() } else { self.token.clone() };
+        let id = match path {
+            _ if path.starts_with("/admin/teams/") => self.team.clone(),
+            _ if path.starts_with("/admin/service-accounts/") => self.service.clone(),
+            _ if comes == Comes::Session => own(),
+            _ => self.token.clone(),
+        };
         let asset = web::assets::url("app.css");
         let (hash, name) = asset.trim_start_matches("/assets/").split_once('/').unwrap();
         path.replace("{slug}", "pdns")
