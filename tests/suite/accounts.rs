@@ -105,7 +105,7 @@ fn service(site: &Site, owner: &str, name: &str) -> String {
     let new = hallpass::token::NewToken {
         name: format!("{name}-token"),
         description: String::new(),
-        expires_at: None,
+        expires_at: Some((site.now() + TimeDelta::days(30)).into()),
         access_set: None,
         scopes: ["pdns/zones:listZones"].iter().collect(),
         allow: Default::default(),
