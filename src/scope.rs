@@ -375,7 +375,7 @@ mod tests {
             |n| n == 255 || n == 511,
             |n| n % 12 == 0,
             |n| n % 8 == 1,
-            |n| n < 3 || n > 1_900,
+            |n| !(3..=1_900).contains(&n),
             |n| n % 300 == 256,
         ];
         for chosen in choices {

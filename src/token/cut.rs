@@ -60,7 +60,7 @@ pub fn excess(conn: &mut Conn, policy: &Policy, now: Stamp) -> Result<Vec<Excess
         .select((
             accounts::role,
             count(&words.long),
-            count(&words.never),
+            count(words.never),
             count(&words.past),
             count(&words.grace),
             count(&words.grace_past),

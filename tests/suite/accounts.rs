@@ -622,8 +622,11 @@ fn somebody_with_nothing_living_is_disabled_after_a_plain_confirm() {
     assert!(answer.body.contains("Jan+typed+this"), "what was typed is not lost");
 }
 
-/// Every action of these pages, as (method, path behind the account's, fields).
-const ACTIONS: &[(&str, &str, &[(&str, &str)])] = &[
+/// (method, path behind the account's, fields)
+type Action = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Every action of these pages.
+const ACTIONS: &[Action] = &[
     ("GET", "", &[]),
     ("GET", "/leave", &[]),
     ("POST", "", &[("do", "role"), ("role", "viewer")]),

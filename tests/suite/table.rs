@@ -26,6 +26,9 @@ enum Stands {
 use Role::{Admin, Contributor, Owner as Boss, TokenCreator, Viewer};
 use Stands::{Manager, Member, Other, OtherPerson, Own, OwnService};
 
+/// (method, path, fields)
+type Action<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// The least role to see a token, to change it, and to be shown a value of its account.
 const TOKENS: [(Stands, [Role; 3]); 6] = [
     (Own, [Viewer, TokenCreator, TokenCreator]),
@@ -83,7 +86,7 @@ fn cast<'s>(site: &'s Site, role: Role) -> Cast<'s> {
     let (empty_managed, empty_joined) = (team("empty managed", &me.id), team("empty joined", &other.id));
     join(&empty_joined, &me.id);
     join(&empty_managed, &other.id);
-    let services = vec![
+    let services = [
         (OwnService, make("own", Owner::Person(me.id.clone()))),
         (Member, make("joined", Owner::Team(joined))),
         (Manager, make("managed", Owner::Team(managed))),
@@ -135,7 +138,7 @@ impl Cast<'_> {
     }
 
     /// The answer is: done, refused with a sentence, or the very same as for what is not there.
-    fn tries(&self, stands: Stands, id: &str, least: (Role, Role), action: (&str, &str, &[(&str, &str)])) {
+    fn tries(&self, stands: Stands, id: &str, least: (Role, Role), action: Action<'_>) {
         let (method, path, fields) = action;
         let answer = self.go(method, path, id, fields);
         let told = format!("{} {stands:?} {method} {path} {fields:?}: {} {}", self.role, answer.status, answer.text());
@@ -181,7 +184,7 @@ fn each_role_does_to_tokens_what_the_table_says_and_nothing_tells_it_of_others()
     for cast in ROLES.map(|role| cast(&site, role)) {
         for (stands, [see, change, take]) in TOKENS {
             let id = &cast.tokens.iter().find(|(of, _)| *of == stands).unwrap().1;
-            let actions: [(Role, (&str, &str, &[(&str, &str)])); 10] = [
+            let actions: [(Role, Action<'_>); 10] = [
                 (see, ("GET", "/settings/tokens/{id}", &[])),
                 (see, ("GET", "/settings/tokens/{id}/activity", &[])),
                 (see, ("GET", "/settings/tokens/{id}/activity.csv", &[])),
@@ -221,7 +224,7 @@ fn each_role_does_to_teams_what_the_table_says_and_nothing_tells_it_of_others() 
         for (stands, [see, members, administer]) in TEAMS {
             let id = &cast.teams.iter().find(|(of, _)| *of == stands).unwrap().1;
             let add: &[(&str, &str)] = &[("do", "add"), ("email", "new@example.com"), ("role", "member")];
-            let actions: [(Role, (&str, &str, &[(&str, &str)])); 5] = [
+            let actions: [(Role, Action<'_>); 5] = [
                 (see, ("GET", "/admin/teams/{id}", &[])),
                 (see, ("GET", "/settings/tokens?team={id}", &[])),
                 (members, ("POST", "/admin/teams/{id}/members", add)),
@@ -243,7 +246,7 @@ fn each_role_does_to_service_accounts_what_the_table_says_and_nothing_tells_it_o
         for (stands, [see, change]) in SERVICES {
             let id = &cast.services.iter().find(|(of, _)| *of == stands).unwrap().1;
             let edit: &[(&str, &str)] = &[("name", "another"), ("role", "viewer")];
-            let actions: [(Role, (&str, &str, &[(&str, &str)])); 8] = [
+            let actions: [(Role, Action<'_>); 8] = [
                 (see, ("GET", "/admin/service-accounts/{id}", &[])),
                 (see, ("GET", "/admin/service-accounts/{id}/activity", &[])),
                 (see, ("GET", "/admin/service-accounts/{id}/activity.csv", &[])),
