@@ -134,11 +134,6 @@ impl App {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    /// The version of the present limits: a saved one's own, `-1` as long as the settings file counts.
-    pub fn policy_version(&self) -> i64 {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).0
-    }
-
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -73,6 +73,11 @@ impl<'a> Subject<'a> {
         Subject { kind: "api", id: id.as_str(), name: slug }
     }
 
+    /// There is one.
+    pub fn policy() -> Subject<'static> {
+        Subject { kind: "policy", id: "policy", name: "policy" }
+    }
+
     pub fn session(id: &'a SessionId) -> Subject<'a> {
         Subject { kind: "session", id: id.as_str(), name: "" }
     }
@@ -126,7 +131,13 @@ pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec
 }
 
 /// When an account last did something that is in its own activity.
-pub fn last_of(conn: &mut Conn, account: &AccountId) -> Result<Option<Stamp>> {
+pub fn last_act_of(conn: &mut Conn, account: &AccountId) -> Result<Option<Stamp>> {
     let own = events::table.filter(events::owner_id.eq(account).and(events::actor_id.eq(account)));
     Ok(own.order(events::id.desc()).select(events::at).first(conn).optional()?)
+}
+
+/// The last events of a subject, newest first.
+pub fn last_of(conn: &mut Conn, subject: &Subject<'_>, most: i64) -> Result<Vec<Event>> {
+    let of = events::table.filter(events::subject_id.eq(subject.id)).filter(events::subject_kind.eq(subject.kind));
+    Ok(of.order(events::id.desc()).limit(most).select(Event::as_select()).load(conn)?)
 }

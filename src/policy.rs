@@ -175,6 +175,11 @@ impl Policy {
         Err(Error::invalid("expires_at", sentence))
     }
 
+    /// Where it is switched off, the token routes of the REST API are not there.
+    pub fn must_have_token_api(&self) -> Result<()> {
+        if self.token_api { Ok(()) } else { Err(Error::Missing) }
+    }
+
     /// How long a former value may be kept.
     pub fn grace(&self) -> TimeDelta {
         TimeDelta::days(self.max_grace.into())

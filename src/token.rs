@@ -18,6 +18,7 @@ use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
 pub mod all;
+pub mod cut;
 pub mod descent;
 pub mod draft;
 pub mod edit;
@@ -130,6 +131,7 @@ pub fn generate(
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
     Bounds::of(tx.conn, actor)?.must_hold(&new)?;
+    tx.policy.must_allow(owner.role, tx.now, new.expires_at)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,

@@ -253,7 +253,7 @@ pub fn dress(conn: &mut Conn, rows: Vec<Account>, now: Stamp) -> Result<Vec<List
             Some(at) => Some(*at),
             // Nobody without a password has ever come in.
             None if account.password.is_none() => None,
-            None => audit::last_of(conn, &account.id)?,
+            None => audit::last_act_of(conn, &account.id)?,
         };
         dressed.push(Listed {
             state: State::of(&account),

@@ -72,7 +72,7 @@ impl Draft {
     }
 
     /// As it was posted; `posted` answers a field's text, `None` where it did not come.
-    pub fn posted<'a>(posted: impl Fn(&str) -> Option<&'a str>) -> Draft {
+    pub fn posted(posted: impl Fn(&str) -> Option<String>) -> Draft {
         let names = OTHERS.iter().chain(OF_ROLES.iter().map(|(_, field)| field));
         Draft(names.filter_map(|name| Some((*name, posted(name)?.trim().to_owned()))).collect())
     }

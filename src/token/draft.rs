@@ -18,6 +18,8 @@ use crate::when::{self, Zone};
 pub const NAME_MOST: usize = 100;
 const DESCRIPTION_MOST: usize = 500;
 const ALLOW_MOST: usize = 128;
+pub(super) const ADMINS_EXTEND: &str =
+    "The policy lets only administrators move an expiry further away. Choose an earlier day.";
 /// An expired value never lives again, whoever edits its token.
 pub(super) const EXPIRED: &str = "This token has expired. Regenerate its value to give it a new expiry.";
 
@@ -240,9 +242,7 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
             return Ok(new);
         }
         (_, Some(standing)) if !standing.may_extend => {
-            return Err(
-                "The policy lets only administrators move an expiry further away. Choose an earlier day.".into()
-            );
+            return Err(ADMINS_EXTEND.into());
         }
         _ => {}
     }

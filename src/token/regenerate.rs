@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::descent::Bounds;
+use super::edit::{is_later, must_extend};
 use super::{Generation, NewToken, Token, changeable, facts, renewable, values_of};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
@@ -107,13 +108,7 @@ pub fn check_grace(
         return Err(wrong(field, "That moment has passed. Choose a later one, or stop the old value now.".into()));
     }
     if end > now.plus(policy.grace()) {
-        let sentence = match policy.max_grace {
-            0 => "The policy does not let an old value live on. Stop it now.".to_owned(),
-            days => {
-                format!("The policy keeps an old value for up to {}. Choose an earlier moment.", when::span_of(days))
-            }
-        };
-        return Err(wrong(field, sentence));
+        return Err(wrong(field, too_long(policy)));
     }
     Ok(Some(expires_at.map_or(end, |last| last.min(end))))
 }
@@ -137,6 +132,7 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     if wish.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "This token has expired. Choose a new expiry."));
     }
+    within_policy(tx, actor, &token, situation, wish)?;
     let former = values.iter().find(|value| value.ends_at.is_none()).map(|value| value.starts_with.clone());
     let end = wish.previous_ends_at.filter(|end| *end > tx.now).unwrap_or(tx.now);
     let (new, value) = renew(tx, &token.id, &mut values, end, prefix)?;
@@ -181,6 +177,29 @@ pub(super) fn renew(
     };
     diesel::insert_into(generations::table).values(&new).execute(tx.conn)?;
     Ok((new, value))
+}
+
+/// The policy of now, which may be another than when the form was filled in. An expired token begins anew, from now; one that
+/// lives keeps its expiry, and has it moved away under the rules of an edit.
+fn within_policy(tx: &mut Tx<'_>, actor: &Actor, token: &Token, situation: Situation, wish: &Renewal) -> Result<()> {
+    if wish.previous_ends_at.is_some_and(|end| end > tx.now.plus(tx.policy.grace())) {
+        return Err(Error::invalid("grace", too_long(tx.policy)));
+    }
+    if situation.expired {
+        let owner = crate::account::by_id(tx.conn, &token.owner_id)?;
+        return tx.policy.must_allow(owner.role, tx.now, wish.expires_at);
+    }
+    match is_later(wish.expires_at, token.expires_at) {
+        true => must_extend(tx, actor, token, wish.expires_at),
+        false => Ok(()),
+    }
+}
+
+fn too_long(policy: &Policy) -> String {
+    match policy.max_grace {
+        0 => "The policy does not let an old value live on. Stop it now.".to_owned(),
+        days => format!("The policy keeps an old value for up to {}. Choose an earlier moment.", when::span_of(days)),
+    }
 }
 
 /// Ends the grace period of the token as it was at that version: the former value is dead when this is answered.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::page::{Tone, counted};
+use super::policy_words;
 use super::words::{self, Reading};
 use crate::activity::Entry;
 use crate::audit::Event;
@@ -66,6 +67,7 @@ pub fn action(action: &str) -> (&str, &'static str, Tone) {
         "api.import" => ("API imported", "upload"),
         "api.edit" => ("API options changed", "blocks"),
         "api.remove" => ("API removed", "trash-2"),
+        "policy.edit" => ("Policy changed", "shield"),
         other => (other, "info"),
     };
     let tone = if action.ends_with(".refuse") { Tone::Bad } else { Tone::Plain };
@@ -99,6 +101,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
         }
         "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
+        "policy.edit" => vec![policy_words::told(&detail)],
         "account.setup" | "account.generate" | "account.invite" => [text(&detail, "email"), text(&detail, "role")]
             .into_iter()
             .flatten()

@@ -194,14 +194,7 @@ type Names = BTreeMap<String, (String, bool)>;
 
 fn row(event: &Event, tokens: &Names, catalogue: &Catalogue, reading: &Reading, me: &SignedIn) -> Row {
     let (text, icon, tone) = activity_words::action(&event.action);
-    let name = |id: &str| tokens.get(id).map(|(name, _)| (id.to_owned(), name.clone()));
-    let via_token = event.via.strip_prefix("token ").unwrap_or_default();
     let is_me = event.actor_id.as_ref() == Some(&me.account.id);
-    let at = |name: &str, value: &str| {
-        let query = Serializer::new(String::new()).append_pair(name, value).finish();
-        if value.is_empty() { String::new() } else { format!("{ADDRESS}?{query}") }
-    };
-    let actor_id = event.actor_id.as_ref().map(ToString::to_string).unwrap_or_default();
     Row {
         number: event.number,
         iso: event.at.rfc3339(),
@@ -211,22 +204,36 @@ fn row(event: &Event, tokens: &Names, catalogue: &Catalogue, reading: &Reading, 
         tone,
         detail: activity_words::detail(&Entry::Change(event.clone()), catalogue, reading),
         facts: wording::facts(event, catalogue, reading),
-        kind: event.subject_kind.clone(),
         what: event.subject_name.clone(),
         by: if is_me { "You".to_owned() } else { event.actor_name.clone() },
-        via: wording::via(&event.via, &name(via_token).into_iter().collect()),
-        address: event.ip.clone(),
-        what_href: match event.subject_kind.as_str() {
-            "token" => token_page(&event.subject_id, tokens),
-            "account" => account_page(&event.subject_id),
-            "api" => page_if_there(&format!("/admin/apis/{}", event.subject_name)),
-            _ => String::new(),
-        },
-        by_href: account_page(&actor_id),
-        via_href: token_page(via_token, tokens),
-        more_of: at("subject", &event.subject_id),
-        more_by: at("actor", if actor_id.is_empty() { &event.actor_name } else { &actor_id }),
+        via: wording::via(&event.via, |id| tokens.get(id).map(|(name, _)| name.as_str())),
+        links: links(event, tokens),
     }
+}
+
+/// The pages of what is named, as far as there are such pages; then the rows of the same thing and of the same person.
+fn links(event: &Event, tokens: &Names) -> Vec<(String, String)> {
+    let search = |name: &str, value: &str| {
+        let query = Serializer::new(String::new()).append_pair(name, value).finish();
+        if value.is_empty() { String::new() } else { format!("{ADDRESS}?{query}") }
+    };
+    let (id, actor) = (event.subject_id.as_str(), event.actor_id.as_ref().map(|id| id.as_str()));
+    let open = match event.subject_kind.as_str() {
+        "token" => token_page(id, tokens),
+        "account" => page_if_there(&format!("/admin/accounts/{id}")),
+        "api" => page_if_there(&format!("/admin/apis/{}", event.subject_name)),
+        _ => String::new(),
+    };
+    let via = event.via.strip_prefix("token ").map(|id| token_page(id, tokens)).unwrap_or_default();
+    let who = actor.map(|id| page_if_there(&format!("/admin/accounts/{id}"))).unwrap_or_default();
+    let links = [
+        (format!("Open {}", event.subject_name), open.clone()),
+        ("Open the token that acted".to_owned(), via),
+        (format!("Open {}", event.actor_name), if who == open { String::new() } else { who }),
+        (format!("All of this {}", event.subject_kind.replace('_', " ")), search("subject", id)),
+        (format!("All by {}", event.actor_name), search("actor", actor.unwrap_or(&event.actor_name))),
+    ];
+    links.into_iter().filter(|(_, href)| !href.is_empty()).collect()
 }
 
 /// Of one that is removed, what happened to it; of one that is deleted for good, nothing.
@@ -236,10 +243,6 @@ fn token_page(id: &str, tokens: &Names) -> String {
         Some((_, true)) => format!("/settings/tokens/{id}/activity"),
         None => String::new(),
     }
-}
-
-fn account_page(id: &str) -> String {
-    if id.is_empty() { String::new() } else { page_if_there(&format!("/admin/accounts/{id}")) }
 }
 
 fn page_if_there(address: &str) -> String {

@@ -57,19 +57,13 @@ pub struct Row {
     /// In one line, or empty.
     pub detail: String,
     pub facts: Vec<Fact>,
-    /// `token`, `account`: what it was done to.
-    pub kind: String,
+    /// The name of what it was done to, or empty.
     pub what: String,
     pub by: String,
     /// The session or token, in words.
     pub via: String,
-    pub address: String,
-    /// Addresses of pages; empty where there is none.
-    pub what_href: String,
-    pub by_href: String,
-    pub via_href: String,
-    pub more_of: String,
-    pub more_by: String,
+    /// Label and address of what one may want to see next.
+    pub links: Vec<(String, String)>,
 }
 
 impl View {

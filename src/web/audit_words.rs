@@ -1,7 +1,5 @@
 //! One event of the audit log as facts: before and after, as whom, from where, its place in the chain.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::page::{Choice, Fact};
@@ -23,7 +21,13 @@ pub fn facts(event: &Event, catalogue: &Catalogue, reading: &Reading) -> Vec<Fac
             before.or(after).into_iter().flatten().map(|(k, v)| fact(k, v, catalogue, reading)).collect()
         }
     };
-    let others = detail.iter().filter(|(name, value)| !(is_half(name) && value.is_object()));
+    let is_told = |name: &str, value: &Value| match value {
+        Value::Object(_) => !is_half(name),
+        Value::Array(entries) => !entries.is_empty(),
+        Value::Null => matches!(name, "expires_at" | "access_set"),
+        _ => true,
+    };
+    let others = detail.iter().filter(|(name, value)| is_told(name, value));
     facts.extend(others.map(|(name, value)| fact(name, value, catalogue, reading)));
     let mut add = |term: &str, text: &str, is_mono: bool| {
         if !text.is_empty() {
@@ -31,11 +35,11 @@ pub fn facts(event: &Event, catalogue: &Catalogue, reading: &Reading) -> Vec<Fac
             facts.push(if is_mono { fact.mono() } else { fact });
         }
     };
-    add("As", &via(&event.via, &BTreeMap::new()), false);
+    add("As", &event.via, false);
     add("Address", &event.ip, true);
     add("Browser", &event.agent, false);
     add("Action", &event.action, true);
-    add("Id of what it was done to", &event.subject_id, true);
+    add("Its id", &event.subject_id, true);
     add("Hash", &event.hash, true);
     facts
 }
@@ -49,13 +53,11 @@ fn fact(name: &str, value: &Value, catalogue: &Catalogue, reading: &Reading) -> 
 }
 
 /// `session 019ab…` in words; a token by its name where that is known.
-pub fn via(via: &str, tokens: &BTreeMap<String, String>) -> String {
+pub fn via<'n>(via: &str, token: impl Fn(&str) -> Option<&'n str>) -> String {
     match via.split_once(' ') {
         Some(("session", _)) => "browser session".to_owned(),
-        Some(("token", id)) => match tokens.get(id) {
-            Some(name) => format!("token {name}"),
-            None => format!("token {id}"),
-        },
+        Some(("token", id)) => format!("token {}", token(id).unwrap_or(id)),
+        _ if matches!(via, "setup" | "sign-in") => format!("{} page", via.replace("setup", "set-up")),
         _ => via.to_owned(),
     }
 }
@@ -193,7 +195,6 @@ mod tests {
             told(detail),
             [
                 "E-mail: a@b.c",
-                "Resources: none",
                 "Enabled: yes",
                 "Expires: never",
                 "Old value until: 25 Nov, 09:00",

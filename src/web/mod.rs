@@ -21,6 +21,9 @@ pub mod frame;
 pub mod kept;
 pub mod page;
 pub mod picker;
+pub mod policy;
+pub mod policy_pages;
+mod policy_words;
 pub mod session;
 pub mod session_pages;
 pub mod session_store;
@@ -185,4 +188,8 @@ routes! {
     GET  "/admin/apis/{slug}/sets/{set}"      Administrator => apis::set::form;
     POST "/admin/apis/{slug}/sets/{set}"      Administrator => apis::set::save;
     POST "/admin/apis/{slug}/sets/{set}/remove" Administrator => apis::set::remove;
+
+    GET  "/admin/policy"                      Administrator => policy::form;
+    POST "/admin/policy"                      Administrator => policy::review;
+    POST "/admin/policy/confirm"              Administrator => policy::confirm;
 }

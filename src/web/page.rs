@@ -10,6 +10,7 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/activity", "activity", "Activity"),
     administration("/admin/accounts", "users", "Accounts"),
     administration("/admin/apis", "blocks", "APIs"),
+    administration("/admin/policy", "shield", "Policy"),
     administration("/admin/audit", "file-text", "Audit log"),
 ];
 

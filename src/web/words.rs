@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::page::{Fact, FieldError, FieldErrors, Tone, counted, number};
 use super::picker::Kind;
+use super::policy_words;
 use super::session::SignedIn;
 use super::tokens_pages::{self as pages, When};
 use crate::account::Account;
@@ -105,7 +106,7 @@ fn label(field: &str) -> &'static str {
         "from" => "From",
         "to" => "To",
         "scopes" => "Methods",
-        _ => "Form",
+        other => policy_words::label(other).unwrap_or("Form"),
     }
 }
 
@@ -186,6 +187,7 @@ pub fn changes(
             "name" => Fact::new("Name", from_to(text(was), text(is))),
             "description" => Fact::new("Description", from_to(text(was), text(is))),
             "expires_at" => Fact::new("Expires", from_to(moment(was), moment(is))),
+            "previous_expires_at" => Fact::new("Old value until", from_to(moment(was), moment(is))),
             "scopes" => Fact::new("Methods", difference(&lines(was), &lines(is), |scope| catalogue.show(scope))),
             "access_set" => {
                 Fact::new("Access", from_to(access(catalogue, was.as_str()), access(catalogue, is.as_str())))

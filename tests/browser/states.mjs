@@ -4,6 +4,7 @@ import { large } from './fixtures/large.mjs';
 import {
   activity,
   api,
+  audit,
   button,
   call,
   confirmDialog,
@@ -18,6 +19,7 @@ import {
   list,
   login,
   openDetails,
+  openRow,
   password,
   preview,
   profileForm,
@@ -345,6 +347,19 @@ export const PHASES = [
           await list(page, site);
           const id = await page.locator('tr', { hasText: 'intellij-maria' }).locator('[name=id]').inputValue();
           await page.goto(`${site.url}/settings/tokens/${id}/activity`);
+        },
+      ],
+      ['audit', 'owner', audit],
+      ['audit-filters', 'owner', async (page, site) => (await audit(page, site), openDetails(page, 'actor'))],
+      ['audit-open', 'owner', async (page, site) => openRow(page, site, '?action=token.generate')],
+      ['audit-nothing-found', 'owner', (page, site) => audit(page, site, '?q=no+such+thing&ip=192.0.2.1')],
+      ['audit-wrong-day', 'owner', (page, site) => audit(page, site, '?from=11/25/2026')],
+      [
+        'audit-looked-through',
+        'owner',
+        async (page, site) => {
+          site.manyEvents();
+          await audit(page, site, '?q=no+such+thing');
         },
       ],
       ['apis', 'owner', (page, site) => page.goto(`${site.url}/admin/apis`)],

@@ -127,6 +127,13 @@ export const endedForm = async (page, site) => {
   await sendPlainly(page, 'lifetime');
 };
 
+export const audit = (page, site, query = '') => page.goto(`${site.url}/admin/audit${query}`);
+/** The newest row of the audit log, opened. */
+export const openRow = async (page, site, query) => {
+  await audit(page, site, query);
+  await page.locator('.log summary').first().click();
+  await page.locator('.log details[open] .facts').waitFor();
+};
 export const activity = (page, site, query = '') => page.goto(`${site.url}/settings/activity${query}`);
 /** Asks as a proxy would: one call that passes, and refused ones; then waits until they are written. */
 export const call = async (context, site, value) => {

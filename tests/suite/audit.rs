@@ -290,22 +290,22 @@ fn a_log_of_which_everything_is_past_its_days_goes_on_from_its_checkpoint() {
 
 const AUDIT: &str = "/admin/audit";
 
-/// The events that the page shows, without what they open to.
+/// The events that the page shows, without their times and what they open to.
 fn rows(page: &Answer) -> Vec<String> {
     let (html, css) = (page.html(), |css: &str| scraper::Selector::parse(css).unwrap());
-    let fold = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cell = |row: scraper::ElementRef<'_>, of: &str| {
-        row.select(&css(of)).flat_map(|cell| cell.text()).collect::<Vec<_>>().join(" ")
+    let text = |cell: scraper::ElementRef<'_>| {
+        let text = cell.text().collect::<Vec<_>>().join(" ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    html.select(&css("[aria-label='Audit log'] tbody tr"))
-        .map(|row| fold(["summary", "td:nth-child(3)", "td:nth-child(4)"].map(|of| cell(row, of)).join(" | ")))
-        .collect()
+    let row =
+        |row: scraper::ElementRef<'_>| row.select(&css(":scope > span")).map(text).collect::<Vec<_>>().join(" | ");
+    html.select(&css(".log summary")).map(row).collect()
 }
 
 /// What a row opens to.
 fn opened(page: &Answer, nth: usize) -> String {
     let (html, css) = (page.html(), |css: &str| scraper::Selector::parse(css).unwrap());
-    let row = html.select(&css("[aria-label='Audit log'] tbody tr")).nth(nth).unwrap();
+    let row = html.select(&css(".log details")).nth(nth).unwrap();
     let text: String = row.select(&css(".facts")).flat_map(|facts| facts.text()).collect::<Vec<_>>().join(" ");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["confirm", "repeat"],
     &["catalogue", "refusal", "usage"],
     &["index"],
-    &["account", "team", "activity", "token", "session", "app", "decision", "jobs", "metrics"],
+    &["account", "team", "activity", "token", "session", "app", "decision", "jobs", "metrics", "policy_change"],
     &["http", "door"],
     &["web", "verify", "api", "cli"],
     &["server"],
