@@ -137,6 +137,30 @@ pub fn by_id(conn: &mut Conn, id: &AccountId) -> Result<Account> {
     Ok(accounts::table.find(id).select(Account::as_select()).first(conn)?)
 }
 
+/// Those of the accounts that there are.
+pub fn by_ids(conn: &mut Conn, mut ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, Account>> {
+    ids.sort();
+    ids.dedup();
+    let mut found = BTreeMap::new();
+    for chunk in ids.chunks(1_000) {
+        let rows = accounts::table.filter(accounts::id.eq_any(chunk)).select(Account::as_select());
+        found.extend(rows.load::<Account>(conn)?.into_iter().map(|account| (account.id.clone(), account)));
+    }
+    Ok(found)
+}
+
+/// The name behind what a row says of its maker: an account's id, or the name of who is no account.
+pub fn name_of(conn: &mut Conn, maker: &str) -> Result<String> {
+    let named = accounts::table.find(AccountId::from(maker)).select(accounts::name).first(conn).optional()?;
+    Ok(named.unwrap_or_else(|| maker.to_owned()))
+}
+
+/// The names of these accounts.
+pub fn names(conn: &mut Conn, ids: &[AccountId]) -> Result<HashMap<AccountId, String>> {
+    let rows = accounts::table.filter(accounts::id.eq_any(ids)).select((accounts::id, accounts::name));
+    Ok(rows.load::<(AccountId, String)>(conn)?.into_iter().collect())
+}
+
 pub fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {
     let key = account_key(email).replace('\0', " ");
     let found = accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn);

@@ -77,6 +77,8 @@ pub struct App {
     pub random: Random,
     pub usage: Usage,
     pub metrics: Metrics,
+    /// Of the list of everybody's tokens.
+    pub counts: token::all::Counts,
     clock: Clock,
     symbols: Arc<Symbols>,
     policy: RwLock<(i64, Arc<Policy>)>,
@@ -115,6 +117,7 @@ impl App {
             random: parts.random,
             usage: Usage::default(),
             metrics: Metrics::new(now),
+            counts: Default::default(),
             clock: parts.clock,
             symbols: Arc::default(),
             policy: RwLock::new((OF_THE_FILE, Arc::new(parts.policy))),
@@ -147,9 +150,25 @@ impl App {
         self: &Arc<App>,
         look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.read_within(READ_PATIENCE, look).await
+    }
+
+    /// [`App::read`] for what looks at every row of a large table and is seldom asked for.
+    pub async fn survey<T: Send + 'static>(
+        self: &Arc<App>,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read_within(WRITE_PATIENCE, look).await
+    }
+
+    async fn read_within<T: Send + 'static>(
+        self: &Arc<App>,
+        patience: Duration,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let app = self.clone();
         let looked = tokio::task::spawn_blocking(move || app.db.read(look));
-        match tokio::time::timeout(READ_PATIENCE, looked).await {
+        match tokio::time::timeout(patience, looked).await {
             Ok(looked) => looked.map_err(Error::internal)?,
             Err(_) => Err(Error::Busy("The database does not answer.".into())),
         }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::deserialize::{self, FromSql};
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
+use diesel::sql_types::Timestamp;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::{Error, Result};
+use crate::types::Stamp;
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -16,6 +20,12 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 pub enum Conn {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),
+}
+
+impl FromSql<Timestamp, MultiBackend> for Stamp {
+    fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Stamp> {
+        bytes.from_sql::<Stamp, Timestamp>()
+    }
 }
 
 /// Where the database is, from `HALLPASS_DATABASE_URL`.

@@ -179,7 +179,9 @@ async fn measured(app: web::Data<Arc<App>>, config: web::Data<Config>, request: 
 /// No route took the request: an address that is not there, or one that is there for another HTTP method.
 async fn missing(request: HttpRequest) -> Result<HttpResponse> {
     let path = request.path();
-    let open = OPEN.iter().filter(|row| fits(row.path, path)).map(|row| row.method);
+    // That something is there for operators is not for all to know.
+    let told = OPEN.iter().filter(|row| row.audience != Audience::Operator);
+    let open = told.filter(|row| fits(row.path, path)).map(|row| row.method);
     let methods: Vec<&str> = crate::web::methods_of(path).into_iter().chain(open).collect();
     if methods.is_empty() {
         return Err(Error::Missing);

@@ -215,6 +215,13 @@ pub fn of_account(conn: &mut Conn, account: &AccountId) -> Result<Vec<(Team, Tea
     Ok(rows.select((Team::as_select(), members::role)).load(conn)?)
 }
 
+/// Whether an account is in any team.
+pub fn has_any(conn: &mut Conn, account: &AccountId) -> Result<bool> {
+    let first: Option<TeamId> =
+        members::table.filter(members::account_id.eq(account)).select(members::team_id).first(conn).optional()?;
+    Ok(first.is_some())
+}
+
 /// A page of the teams that the actor may see, by name; `after` is the last team of the former page.
 pub struct Page {
     pub rows: Vec<Listed>,

@@ -130,8 +130,8 @@ pub fn generate(
     if new.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
-    Bounds::of(tx.conn, actor)?.must_hold(&new)?;
     tx.policy.must_allow(owner.role, tx.now, new.expires_at)?;
+    Bounds::of(tx.conn, actor)?.must_hold(&new)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,

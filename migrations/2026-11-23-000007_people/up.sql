@@ -10,3 +10,4 @@ CREATE INDEX account_words_word ON account_words (word, account_id);
 -- The filters of the list of people.
 CREATE INDEX accounts_by_role ON accounts (kind, role, name_key, id);
 CREATE INDEX accounts_by_state ON accounts (kind, enabled, name_key, id);
+CREATE INDEX accounts_invited ON accounts (kind, enabled, name_key, id) WHERE password IS NULL;

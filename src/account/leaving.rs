@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::person::{changeable, changeable_as, disable, must_be_unchanged, must_leave_an_owner, set_enabled};
+use super::person::{changeable, changeable_as, disable, must_be_unchanged, must_leave_an_owner};
+use super::service::{self, NewService, Owner};
 use super::{Account, by_id, services_of};
 use crate::actor::Actor;
-use crate::audit::{self, Subject};
 use crate::catalogue::Catalogue;
 use crate::db::Conn;
-use crate::error::{Error, OrMissing, OrTaken, Result};
+use crate::error::{Error, Result};
 use crate::schema::{accounts, teams};
 use crate::secret::Secret;
 use crate::team::Team;
@@ -21,7 +21,6 @@ use crate::token::regenerate::{Renewal, regenerate};
 use crate::token::{self, Token};
 use crate::tx::Tx;
 use crate::types::{AccountId, AccountKind, Role, Stamp, TeamId, TokenId};
-use crate::when::DateStyle;
 
 /// A team's new service account has no more than that: a right above it is given by hand, not by a leaver.
 const MOST_ROLE: Role = Role::Contributor;
@@ -121,16 +120,14 @@ pub fn leave(
         }
     }
     for (id, _, fate) in &plan.services {
-        let Some((service, tokens)) = left.services.iter().find(|(service, _)| service.id == *id) else {
-            return Err(Error::Stale);
-        };
-        let service = Account { version: tx.version()?, ..service.clone() };
         match fate {
-            Fate::Freeze => drop(set_enabled(tx, actor, service, false)?),
-            Fate::Remove => remove_service(tx, actor, service, tokens)?,
+            // Disabling the person disables it.
+            Fate::Freeze => {}
+            Fate::Remove => drop(service::remove(tx, actor, id)?),
             Fate::Team(team) => {
+                let held = left.services.iter().find(|(service, _)| service.id == *id).ok_or(Error::Stale)?;
                 let team = team_of(tx.conn, team)?;
-                handed.append(&mut give_service(tx, actor, service, tokens, &team, prefix)?);
+                handed.append(&mut give_service(tx, actor, held, team, prefix)?);
             }
         }
     }
@@ -158,34 +155,12 @@ fn team_of(conn: &mut Conn, id: &TeamId) -> Result<Team> {
 
 /// The account under which a token goes on in a team, named after its person and itself.
 fn make_service(tx: &mut Tx<'_>, actor: &Actor, leaver: &Account, token: &Token, team: &Team) -> Result<Account> {
-    let account = Account {
-        id: tx.id()?,
-        kind: AccountKind::Service,
+    let new = NewService {
         name: free_name(tx.conn, &format!("{} {}", leaver.name, token.name))?,
-        email: None,
-        email_key: None,
-        password: None,
+        description: format!("Goes on with what {} left.", leaver.name),
         role: role_under_team(leaver),
-        owner_account_id: None,
-        owner_team_id: Some(team.id.clone()),
-        enabled: true,
-        time_zone: leaver.time_zone.clone(),
-        date_style: DateStyle::default().as_str().to_owned(),
-        created_at: tx.now,
-        version: tx.version()?,
-        description: format!("Goes on with what {} left", leaver.name).chars().take(500).collect(),
-        removed_at: None,
-        name_key: String::new(),
-        folded: String::new(),
-    }
-    .folded();
-    let taken = "There is already a service account with this name.";
-    diesel::insert_into(accounts::table).values(&account).execute(tx.conn).or_taken("name", taken)?;
-    let detail = serde_json::json!({ "kind": account.kind, "role": account.role, "team": team.name });
-    let subject = Subject::account(&account.id, &account.name);
-    audit::record(tx, actor, "account.generate", subject, Some(&account.id), detail)?;
-    account.learn(tx)?;
-    Ok(account)
+    };
+    service::make(tx, actor, &new, &Owner::Team(team.id.clone()))
 }
 
 /// Small letters, digits and hyphens of the words, with a number behind them where that is taken.
@@ -211,44 +186,17 @@ fn free_name(conn: &mut Conn, words: &str) -> Result<String> {
 fn give_service(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    service: Account,
-    tokens: &[Token],
-    team: &Team,
+    (service, tokens): &(Account, Vec<Token>),
+    team: Team,
     prefix: &str,
 ) -> Result<Vec<Handed>> {
-    let before = service.owner_account_id.clone();
-    let service = Account { owner_account_id: None, owner_team_id: Some(team.id.clone()), ..service };
-    diesel::update(accounts::table.find(&service.id))
-        .set((
-            accounts::owner_account_id.eq(None::<AccountId>),
-            accounts::owner_team_id.eq(&team.id),
-            accounts::version.eq(service.version),
-        ))
-        .execute(tx.conn)
-        .or_missing()?;
-    let detail = serde_json::json!({ "before": { "owner": before }, "after": { "team": team.name } });
-    let subject = Subject::account(&service.id, &service.name);
-    audit::record(tx, actor, "account.give", subject, Some(&service.id), detail)?;
-    service.learn(tx)?;
+    let to = service::give(tx, actor, &service.id, service.version, &Owner::Team(team.id))?;
     let mut handed = Vec::new();
     for token in tokens {
-        let wish =
-            Renewal { id: token.id.clone(), seen: token.version, previous_ends_at: None, expires_at: token.expires_at };
+        let (id, seen, expires_at) = (token.id.clone(), token.version, token.expires_at);
+        let wish = Renewal { id, seen, previous_ends_at: None, expires_at };
         let (token, value) = regenerate(tx, actor, &wish, prefix)?;
-        handed.push(Handed { token, to: service.clone(), team: team.name.clone(), value });
+        handed.push(Handed { token, to: to.clone(), team: team.name.clone(), value });
     }
     Ok(handed)
-}
-
-fn remove_service(tx: &mut Tx<'_>, actor: &Actor, service: Account, tokens: &[Token]) -> Result<()> {
-    let ids: Vec<TokenId> = tokens.iter().map(|token| token.id.clone()).collect();
-    token::remove(tx, actor, &ids)?;
-    let service = Account { removed_at: Some(tx.now), ..service };
-    diesel::update(accounts::table.find(&service.id))
-        .set((accounts::removed_at.eq(service.removed_at), accounts::version.eq(service.version)))
-        .execute(tx.conn)
-        .or_missing()?;
-    let subject = Subject::account(&service.id, &service.name);
-    audit::record(tx, actor, "account.remove", subject, Some(&service.id), serde_json::json!({}))?;
-    service.learn(tx)
 }

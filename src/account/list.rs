@@ -20,8 +20,9 @@ pub const PAGE: i64 = 50;
 const LONGEST: usize = 64;
 /// Words of one search.
 const MOST_WORDS: usize = 6;
-/// Up to so many people with a word are looked up by it; with more, the list is gone through by name instead and not counted.
-const FEW: i64 = 2_000;
+/// So many people with a word are looked at. Where each word of a search has more, further ones are left out, which is said: to
+/// find out which of a hundred thousand come first by name would take seconds.
+const MOST_FOUND: i64 = 1_000;
 /// People whose words are written in one transaction, where a former version did not.
 const AT_ONCE: i64 = 500;
 
@@ -88,7 +89,7 @@ pub struct Ask {
 
 pub struct Page {
     pub rows: Vec<Listed>,
-    /// Of the filters, in their order; `None` where too many match the search to be counted.
+    /// Of the filters, in their order; `None` where too many match the search to be counted, or all shown.
     pub counts: Option<[i64; 3]>,
     pub next: Option<AccountId>,
     /// What the page before this one comes after; `Some(None)` is the first page.
@@ -108,11 +109,14 @@ pub struct Listed {
 }
 
 /// What was found for the words of a search.
-enum Matched {
-    /// Nothing was searched for, or too many match: these words are looked for in each row, as ranges.
-    Ranges(Vec<(String, String)>),
-    /// Everybody with one of the words, and the ranges of the others.
-    Ids(Vec<AccountId>, Vec<(String, String)>),
+#[derive(Default)]
+struct Matched {
+    /// The people with its rarest word; `None` where nothing was searched for.
+    ids: Option<Vec<AccountId>>,
+    /// Its other words, each as a range.
+    ranges: Vec<(String, String)>,
+    /// Whether there may be more than these.
+    is_cut: bool,
 }
 
 /// The one filter, as a fresh boxed query each time.
@@ -125,19 +129,13 @@ macro_rules! found {
         query = match $filter {
             Filter::All => query,
             Filter::Disabled => query.filter(accounts::enabled.eq(false)),
-            // Whoever has no password was invited: from the few rows of invitations to their accounts.
-            Filter::Invited => query
-                .filter(accounts::id.eq_any(invitations::table.select(invitations::account_id)))
-                .filter(accounts::enabled.eq(true).and(accounts::password.is_null())),
+            // Whoever has no password was invited; an index is of those alone.
+            Filter::Invited => query.filter(accounts::enabled.eq(true).and(accounts::password.is_null())),
         };
-        let ranges = match $matched {
-            Matched::Ranges(ranges) => ranges,
-            Matched::Ids(ids, ranges) => {
-                query = query.filter(accounts::id.eq_any(ids));
-                ranges
-            }
-        };
-        for (from, to) in ranges {
+        if let Some(ids) = &$matched.ids {
+            query = query.filter(accounts::id.eq_any(ids));
+        }
+        for (from, to) in &$matched.ranges {
             let words = account_words::table
                 .filter(account_words::account_id.eq(accounts::id))
                 .filter(account_words::word.ge(from).and(account_words::word.lt(to)));
@@ -149,16 +147,10 @@ macro_rules! found {
 
 pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
     let matched = &search(conn, &ask.q)?;
-    let counts = match matched {
-        Matched::Ranges(ranges) if !ranges.is_empty() => None,
-        _ => {
-            let mut counts = [0; 3];
-            for (count, filter) in counts.iter_mut().zip(Filter::EVERY) {
-                *count = found!(ask, filter, matched).count().get_result(conn)?;
-            }
-            Some(counts)
-        }
-    };
+    let mut counts = (!matched.is_cut).then_some([0; 3]);
+    for (count, filter) in counts.iter_mut().flatten().zip(Filter::EVERY) {
+        *count = found!(ask, filter, matched).count().get_result(conn)?;
+    }
     let last = match &ask.after {
         Some(id) => accounts::table.find(id).select((accounts::name_key, accounts::id)).first(conn).optional()?,
         None => None,
@@ -200,26 +192,24 @@ fn former(conn: &mut Conn, ask: &Ask, matched: &Matched, last: &(String, Account
 fn search(conn: &mut Conn, q: &str) -> Result<Matched> {
     let mut ranges: Vec<(String, String)> =
         q.to_lowercase().split_whitespace().take(MOST_WORDS).map(|word| range(&hex(word))).collect();
-    let mut fewest: Option<(usize, Vec<AccountId>)> = None;
+    let mut rarest: Option<(usize, Vec<AccountId>)> = None;
     for (nth, (from, to)) in ranges.iter().enumerate() {
         let ids: Vec<AccountId> = account_words::table
             .filter(account_words::word.ge(from).and(account_words::word.lt(to)))
+            .order((account_words::word, account_words::account_id))
             .select(account_words::account_id)
-            .limit(FEW + 1)
+            .limit(MOST_FOUND + 1)
             .load(conn)?;
-        if ids.len() as i64 <= FEW && fewest.as_ref().is_none_or(|(_, least)| ids.len() < least.len()) {
-            fewest = Some((nth, ids));
+        if rarest.as_ref().is_none_or(|(_, least)| ids.len() < least.len()) {
+            rarest = Some((nth, ids));
         }
     }
-    Ok(match fewest {
-        None => Matched::Ranges(ranges),
-        Some((nth, mut ids)) => {
-            ranges.remove(nth);
-            ids.sort();
-            ids.dedup();
-            Matched::Ids(ids, ranges)
-        }
-    })
+    let Some((nth, mut ids)) = rarest else { return Ok(Matched::default()) };
+    ranges.remove(nth);
+    let is_cut = ids.len() as i64 > MOST_FOUND;
+    ids.sort();
+    ids.dedup();
+    Ok(Matched { ids: Some(ids), ranges, is_cut })
 }
 
 /// One person with what stands beside them.

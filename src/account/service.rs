@@ -13,7 +13,7 @@ use crate::actor::{Actor, Deed, Relation, wording};
 use crate::audit::{self, Subject};
 use crate::db::Conn;
 use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
-use crate::schema::{accounts, tokens};
+use crate::schema::{accounts, teams, tokens};
 use crate::team::{self, check_description};
 use crate::token::{self, MOST_AT_ONCE};
 use crate::tx::Tx;
@@ -178,6 +178,24 @@ pub fn may_own(conn: &mut Conn, actor: &Actor, owner: &Owner, role: Role) -> Res
     }
 }
 
+/// What an id of a form means: a team, or else an account.
+pub fn owner_of_id(conn: &mut Conn, id: &str) -> Result<Owner> {
+    let team: Option<TeamId> = teams::table.find(TeamId::from(id)).select(teams::id).first(conn).optional()?;
+    Ok(team.map_or_else(|| Owner::Person(id.into()), Owner::Team))
+}
+
+/// The owner that an administrator names: a person by e-mail address, or a team by its name.
+pub fn owner_of_name(conn: &mut Conn, actor: &Actor, typed: &str, field: &'static str) -> Result<Owner> {
+    actor.must(Deed::Administer)?;
+    let typed = typed.trim();
+    if typed.contains('@') {
+        return Ok(Owner::Person(team::member::by_email(conn, typed, field)?.id));
+    }
+    let team: Option<TeamId> = teams::table.filter(teams::name.eq(typed)).select(teams::id).first(conn).optional()?;
+    let nobody = || Error::invalid(field, "There is no team with this name. Type an e-mail address or a team's name.");
+    team.map(Owner::Team).ok_or_else(nobody)
+}
+
 /// A service account that the actor may see, with how they stand to it. All others, and removed ones, are missing.
 pub fn visible(conn: &mut Conn, actor: &Actor, id: &AccountId) -> Result<(Account, Relation)> {
     let account = by_id(conn, id)?;
@@ -267,11 +285,13 @@ pub fn give(tx: &mut Tx<'_>, actor: &Actor, id: &AccountId, seen: i64, owner: &O
 
 /// The name of its owner; empty where there is none.
 pub fn owner_name(conn: &mut Conn, account: &Account) -> Result<String> {
-    use crate::schema::teams;
-    Ok(match owner_of(account) {
-        Some(Owner::Person(id)) => by_id(conn, &id)?.name,
-        Some(Owner::Team(id)) => teams::table.find(id).select(teams::name).first(conn)?,
-        None => String::new(),
+    owner_of(account).map_or_else(|| Ok(String::new()), |owner| name_of_owner(conn, &owner))
+}
+
+pub fn name_of_owner(conn: &mut Conn, owner: &Owner) -> Result<String> {
+    Ok(match owner {
+        Owner::Person(id) => by_id(conn, id)?.name,
+        Owner::Team(id) => teams::table.find(id).select(teams::name).first(conn)?,
     })
 }
 

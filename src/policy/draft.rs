@@ -93,29 +93,32 @@ impl Draft {
     pub fn check(&self) -> Result<Policy> {
         let mut reader = Reader { draft: self, problems: Vec::new() };
         let policy = Policy {
-            default_lifetime: reader.number("default_lifetime", "days"),
-            max_lifetime: reader.number("max_lifetime", "days"),
+            default_lifetime: reader.number("default_lifetime", "days", 1),
+            max_lifetime: reader.number("max_lifetime", "days", 36_500),
             max_lifetime_by_role: reader.of_roles(),
             allow_never: reader.switch("allow_never"),
             extend_expiry: reader.word("extend_expiry", Extender::parse).unwrap_or(Extender::Admin),
             confirm: reader.confirm(),
-            max_grace: reader.number("max_grace", "days"),
-            tokens_per_account: reader.number("tokens_per_account", "tokens"),
+            max_grace: reader.number("max_grace", "days", 1),
+            tokens_per_account: reader.number("tokens_per_account", "tokens", 1),
             token_api: reader.switch("token_api"),
-            session_idle: reader.span("session_idle"),
-            session_lifetime: reader.span("session_lifetime"),
-            password_min: reader.number("password_min", "characters") as usize,
+            session_idle: reader.span("session_idle", 300),
+            session_lifetime: reader.span("session_lifetime", 366 * 86_400),
+            password_min: reader.number("password_min", "characters", 15) as usize,
             expiring_notice: reader.notice(),
             value_in_query: reader.switch("value_in_query"),
         };
-        match reader.problems.is_empty() {
-            true => policy.check().map(|()| policy),
-            false => Err(Error::Invalid(reader.problems)),
+        let mut problems = reader.problems;
+        if let Err(Error::Invalid(more)) = policy.check() {
+            let told: Vec<&str> = problems.iter().map(|problem| problem.field).collect();
+            let more: Vec<Problem> = more.into_iter().filter(|problem| !told.contains(&problem.field)).collect();
+            problems.extend(more);
         }
+        if problems.is_empty() { Ok(policy) } else { Err(Error::Invalid(problems)) }
     }
 }
 
-/// Reads field by field and gathers what cannot be read; what it answers then is of no use.
+/// Reads field by field and gathers what cannot be read. What it answers then contradicts no other field.
 struct Reader<'a> {
     draft: &'a Draft,
     problems: Vec<Problem>,
@@ -135,14 +138,12 @@ impl Reader<'_> {
         text
     }
 
-    fn number(&mut self, field: &'static str, of: &str) -> u32 {
-        let Some(text) = self.came(field) else { return 0 };
+    fn number(&mut self, field: &'static str, of: &str, instead: u32) -> u32 {
+        let Some(text) = self.came(field) else { return instead };
         number(&text).unwrap_or_else(|| {
-            self.wrong(
-                field,
-                format!("Type a whole number of {of}, such as {}.", Draft::of(&Policy::default()).text(field)),
-            );
-            0
+            let usual = Draft::of(&Policy::default());
+            self.wrong(field, format!("Type a whole number of {of}, such as {}.", usual.text(field)));
+            instead
         })
     }
 
@@ -181,7 +182,7 @@ impl Reader<'_> {
     fn confirm(&mut self) -> Confirm {
         match self.came("confirm").as_deref() {
             Some("always") => Confirm::Always,
-            Some("window") => Confirm::Within(self.number("confirm_minutes", "minutes")),
+            Some("window") => Confirm::Within(self.number("confirm_minutes", "minutes", 1)),
             Some(_) => {
                 self.wrong("confirm", "Choose one of the answers that the form has.");
                 Confirm::Always
@@ -190,22 +191,22 @@ impl Reader<'_> {
         }
     }
 
-    fn span(&mut self, field: &'static str) -> u32 {
-        let Some(text) = self.came(field) else { return 0 };
+    fn span(&mut self, field: &'static str, instead: u32) -> u32 {
+        let Some(text) = self.came(field) else { return instead };
         seconds(&text).unwrap_or_else(|| {
             self.wrong(field, "Type a time such as 30m, 1h or 24h.");
-            0
+            instead
         })
     }
 
     /// Largest first, each once.
     fn notice(&mut self) -> Vec<u32> {
         let field = "expiring_notice";
-        let Some(text) = self.came(field) else { return Vec::new() };
+        let Some(text) = self.came(field) else { return vec![1] };
         let parts = text.split([',', ';', ' ']).filter(|part| !part.is_empty());
         let Some(mut days) = parts.map(number).collect::<Option<Vec<u32>>>() else {
             self.wrong(field, "Type whole numbers of days with commas between them, such as 14, 7, 1.");
-            return Vec::new();
+            return vec![1];
         };
         days.sort_by(|one, other| other.cmp(one));
         days.dedup();
@@ -270,6 +271,20 @@ mod tests {
                 assert!(problems.iter().any(|problem| problem.field == field), "{field} {typed} {problems:?}");
             }
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let mut draft = with("max_lifetime", "many");
+        draft.0.extend([
+            ("password_min", "3".into()),
+            ("max_lifetime_admin", "0".into()),
+            ("session_idle", "x".into()),
+        ]);
+        let Err(Error::Invalid(problems)) = draft.check() else { panic!() };
+        let mut fields: Vec<&str> = problems.iter().map(|problem| problem.field).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["max_lifetime", "max_lifetime_admin", "password_min", "session_idle"]);
     }
 
     #[test]

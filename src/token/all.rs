@@ -5,6 +5,7 @@ mod search;
 mod walk;
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -12,11 +13,11 @@ use diesel::prelude::*;
 use super::list::{Listed, dress};
 pub use super::list::{Sort, SortBy};
 use super::{MOST_AT_ONCE, Token};
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::actor::{Actor, Deed, Relation};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::schema::{accounts, tokens, uses};
+use crate::schema::{sequence, tokens, uses};
 use crate::tx::Tx;
 use crate::types::{AccountId, Stamp, TokenId};
 
@@ -33,6 +34,8 @@ const BROAD: &str = "allow = '' AND ip_allow = '' AND (substr(scopes, 1, 1) = '*
 const LATE: TimeDelta = TimeDelta::minutes(10);
 /// Use of that long before the latest that was seen is looked at again: it may have been written late.
 const AGAIN: TimeDelta = TimeDelta::hours(1);
+/// For how long counts of spans of time are good enough.
+const FRESH: TimeDelta = TimeDelta::minutes(1);
 const CHUNK: usize = 500;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +126,25 @@ impl Ask {
     }
 }
 
+/// The counts of the tabs as they were last looked at. They hold until something changes, and a minute for what time changes.
+#[derive(Default)]
+pub struct Counts(Mutex<Option<(i64, Stamp, [usize; 7])>>);
+
+impl Counts {
+    fn look(&self, conn: &mut Conn, times: Times) -> Result<[usize; 7]> {
+        let version: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
+        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some((of, at, counts)) if of == version && at <= times.now && times.now < at.plus(FRESH) => Ok(counts),
+            _ => {
+                let counts = walk::counts(conn, times)?;
+                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, times.now, counts));
+                Ok(counts)
+            }
+        }
+    }
+}
+
 pub struct Page {
     pub rows: Vec<Row>,
     /// Of the tabs, in their order; [`MOST`] + 1 where there are more.
@@ -204,7 +226,7 @@ pub fn must_see(actor: &Actor) -> Result<()> {
     actor.must_see(Relation::OtherPerson, Deed::SeeTokens)
 }
 
-pub fn page(conn: &mut Conn, actor: &Actor, ask: &Ask, times: Times) -> Result<Page> {
+pub fn page(conn: &mut Conn, actor: &Actor, ask: &Ask, times: Times, known: &Counts) -> Result<Page> {
     must_see(actor)?;
     let (found, counts, cut) = match narrowed(ask) {
         true => {
@@ -213,7 +235,7 @@ pub fn page(conn: &mut Conn, actor: &Actor, ask: &Ask, times: Times) -> Result<P
             let sort = ask.sort();
             (sorted(conn, ask, times, sort, keys, PAGE)?, counts, cut)
         }
-        false => (of_tab(conn, ask, times, PAGE)?, walk::counts(conn, times)?, false),
+        false => (of_tab(conn, ask, times, PAGE)?, known.look(conn, times)?, false),
     };
     let rows = rows(conn, &found.keys, times)?;
     Ok(Page {
@@ -325,9 +347,7 @@ fn rows(conn: &mut Conn, ids: &[TokenId], times: Times) -> Result<Vec<Row>> {
     let mut found: Vec<Token> = tokens::table.filter(tokens::id.eq_any(ids)).select(Token::as_select()).load(conn)?;
     let places: HashMap<&TokenId, usize> = ids.iter().enumerate().map(|(place, id)| (id, place)).collect();
     found.sort_by_key(|token| places.get(&token.id).copied());
-    let owners = accounts::table.filter(accounts::id.eq_any(found.iter().map(|token| &token.owner_id)));
-    let owners: Vec<Account> = owners.select(Account::as_select()).load(conn)?;
-    let owners: HashMap<AccountId, Account> = owners.into_iter().map(|owner| (owner.id.clone(), owner)).collect();
+    let owners = account::by_ids(conn, found.iter().map(|token| token.owner_id.clone()).collect())?;
     let listed = dress(conn, found, times.now, times.notice)?;
     let with_owner = listed.into_iter().filter_map(|listed| {
         let owner = owners.get(&listed.token.owner_id).cloned()?;
@@ -366,7 +386,6 @@ pub fn behind(conn: &mut Conn) -> Result<Vec<TokenId>> {
 /// Writes the last use of some of them. Use changes no token: its version stays as it is. The counter's row is locked all the
 /// same, as by whoever changes several tokens, so that the two take turns.
 pub fn catch_up(tx: &mut Tx<'_>, ids: &[TokenId]) -> Result<()> {
-    use crate::schema::sequence;
     diesel::update(sequence::table.find("change")).set(sequence::value.eq(sequence::value)).execute(tx.conn)?;
     let used = uses::table.filter(uses::token_id.eq_any(ids)).select((uses::token_id, uses::used_at));
     for (id, at) in used.load::<(TokenId, Stamp)>(tx.conn)? {

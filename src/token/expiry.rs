@@ -45,10 +45,11 @@ impl NewDay {
 
     /// Says what is wrong with the day whatever token it is for.
     pub fn check(&self, now: Stamp) -> Result<()> {
-        let (policy, catalogue) = (Policy { max_lifetime: 36_500, ..Policy::default() }, Catalogue::default());
+        let (policy, catalogue) =
+            (Arc::new(Policy { max_lifetime: 36_500, ..Policy::default() }), Catalogue::default());
         let limits = Limits {
             catalogue: &catalogue,
-            policy: policy.into(),
+            policy,
             role: crate::types::Role::Owner,
             zone: self.zone(),
             now,
@@ -61,11 +62,18 @@ impl NewDay {
 }
 
 /// Looks at each of the tokens, without changing any.
-pub fn plan(conn: &mut Conn, actor: &Actor, policy: &Policy, now: Stamp, ids: &[TokenId], to: &NewDay) -> Result<Plan> {
+pub fn plan(
+    conn: &mut Conn,
+    actor: &Actor,
+    policy: &Arc<Policy>,
+    now: Stamp,
+    ids: &[TokenId],
+    to: &NewDay,
+) -> Result<Plan> {
     let chosen = select(conn, actor, ids)?;
     let since = generated(conn, &chosen)?;
     let mut owners: HashMap<AccountId, Account> = HashMap::new();
-    let (catalogue, shared) = (Catalogue::default(), Arc::new(policy.clone()));
+    let catalogue = Catalogue::default();
     let mut plan = Plan::default();
     for token in chosen {
         let owner = match owners.get(&token.owner_id) {
@@ -77,7 +85,7 @@ pub fn plan(conn: &mut Conn, actor: &Actor, policy: &Policy, now: Stamp, ids: &[
         };
         let limits = Limits {
             catalogue: &catalogue,
-            policy: shared.clone(),
+            policy: policy.clone(),
             role: owner.role,
             zone: to.zone(),
             now,
@@ -102,9 +110,9 @@ pub fn plan(conn: &mut Conn, actor: &Actor, policy: &Policy, now: Stamp, ids: &[
 /// Sets what can be set; the answer is the names of those that were changed.
 pub fn set(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], to: &NewDay) -> Result<Vec<String>> {
     let version = tx.version()?;
-    let (policy, now) = (tx.policy, tx.now);
+    let (policy, now) = (Arc::new(tx.policy.clone()), tx.now);
     to.check(now)?;
-    let plan = plan(tx.conn, actor, policy, now, ids, to)?;
+    let plan = plan(tx.conn, actor, &policy, now, ids, to)?;
     let before: Vec<Token> = plan.moved.iter().map(|(token, _)| token.clone()).collect();
     let values = known_values(tx.conn, &before, now)?;
     let mut by_end: BTreeMap<i64, (Stamp, Vec<&TokenId>)> = BTreeMap::new();

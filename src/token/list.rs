@@ -331,6 +331,15 @@ pub fn matching(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Re
     Ok(found.limit(MOST_AT_ONCE as i64 + 1).select(tokens::id).load(conn)?)
 }
 
+/// All that are in a list, whatever its filters.
+pub fn count_all(conn: &mut Conn, ask: &Ask) -> Result<i64> {
+    let mut query = tokens::table.filter(tokens::removed_at.is_null()).into_boxed::<MultiBackend>();
+    if let Some(owners) = &ask.owners {
+        query = query.filter(tokens::owner_id.eq_any(owners.clone()));
+    }
+    Ok(query.count().get_result(conn)?)
+}
+
 /// The row that the former page ended with; one that is gone or another's begins anew.
 fn last_of_former(conn: &mut Conn, ask: &Ask, id: &TokenId) -> Result<Option<(Token, Option<Stamp>)>> {
     let found: Option<(Token, Option<Stamp>)> = tokens::table

@@ -64,6 +64,12 @@ pub fn action(action: &str) -> (&str, &'static str, Tone) {
         "account.password" => ("Password changed", "lock"),
         "account.disable" => ("Account disabled", "circle-pause"),
         "account.enable" => ("Account enabled", "circle-play"),
+        "team.make" => ("Team made", "users"),
+        "team.edit" => ("Team edited", "users"),
+        "team.remove" => ("Team removed", "trash-2"),
+        "team.add_member" => ("Added to a team", "users"),
+        "team.set_member" => ("Other role in a team", "users"),
+        "team.remove_member" => ("Taken out of a team", "users"),
         "api.import" => ("API imported", "upload"),
         "api.edit" => ("API options changed", "blocks"),
         "api.remove" => ("API removed", "trash-2"),
@@ -91,8 +97,11 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             methods(catalogue, &detail, "scopes"),
             expires(detail.get("expires_at"), reading),
         ],
+        "team.add_member" | "team.set_member" | "team.remove_member" => membership(event, &detail),
         "token.hand_over" => vec![handed_over(&detail)],
-        "token.edit" | "account.edit" | "account.role" => vec![words::changes_told(catalogue, &detail, reading)],
+        "token.edit" | "account.edit" | "account.role" | "account.give" | "team.edit" => {
+            vec![words::changes_told(catalogue, &detail, reading)]
+        }
         "token.widen" => vec![added(&detail, catalogue)],
         "token.regenerate" => {
             let mut parts = vec![old_value(&detail, event.at, reading)];
@@ -102,14 +111,24 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
         "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
         "policy.edit" => vec![policy_words::told(&detail)],
-        "account.setup" | "account.generate" | "account.invite" => [text(&detail, "email"), text(&detail, "role")]
-            .into_iter()
-            .flatten()
-            .map(|word| word.replace('_', " "))
-            .collect(),
+        "account.setup" | "account.generate" | "account.invite" => {
+            [text(&detail, "email"), text(&detail, "owner"), text(&detail, "role")]
+                .into_iter()
+                .flatten()
+                .map(|word| word.replace('_', " "))
+                .collect()
+        }
         _ => Vec::new(),
     };
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// "team Payments, maria@example.com, manager".
+fn membership(event: &Event, detail: &Value) -> Vec<String> {
+    let role = detail.get("after").and_then(|after| text(after, "role"));
+    let member = text(detail, "member");
+    let team = format!("team {}", event.subject_name);
+    std::iter::once(team).chain([member, role].into_iter().flatten().map(str::to_owned)).collect()
 }
 
 fn methods(catalogue: &Catalogue, detail: &Value, field: &str) -> String {
@@ -238,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_action_without_words_is_shown_as_it_is_and_broken_detail_as_nothing() {
-        assert_eq!(said("team.join", "{\"a\":1}"), ("team.join".into(), String::new()));
+        assert_eq!(said("team.x", "{\"a\":1}"), ("team.x".into(), String::new()));
         assert_eq!(said("token.edit", "no json"), ("Token edited".into(), String::new()));
     }
 }

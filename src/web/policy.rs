@@ -151,7 +151,7 @@ async fn stale(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft, seen
 async fn touched(me: &SignedIn, app: &Arc<App>, before: &Policy, after: &Policy) -> Result<Touched> {
     let (now, session) = (app.now(), me.session.clone());
     let (before, after) = (before.clone(), after.clone());
-    app.read(move |conn| policy_change::touched(conn, now, &before, &after, &session)).await
+    app.survey(move |conn| policy_change::touched(conn, now, &before, &after, &session)).await
 }
 
 fn review_page(me: &SignedIn, frame: &Frame, before: &Policy, after: &Policy, touched: &Touched) -> Result<ReviewPage> {

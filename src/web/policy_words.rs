@@ -61,7 +61,7 @@ const CHANGES: &[Setting] = &[
         Kind::Text("minutes"),
         "With “Once in a while”: for so long a password given in the same session is enough.",
     ),
-    ("tokens_per_account", "Tokens per account", Kind::Text("tokens"), "Removed ones do not count."),
+    ("tokens_per_account", "Tokens per account, at most", Kind::Text(""), "Removed ones do not count."),
 ];
 
 const SIGN_IN: &[Setting] = &[

@@ -25,6 +25,7 @@ use crate::http::{Asker, origin};
 use crate::password::Password;
 use crate::secret::{Digest, Secret};
 use crate::session::{self, Session};
+use crate::team;
 use crate::types::{Role, SessionId};
 use crate::when::Zone;
 
@@ -38,6 +39,7 @@ pub struct SignedIn {
     pub account: Account,
     pub session: SessionId,
     pub actor: Actor,
+    pub is_in_team: bool,
 }
 
 /// A signed-in person who may administer. To everybody else these pages are not there.
@@ -88,10 +90,16 @@ pub async fn signed_in(request: &HttpRequest) -> Result<SignedIn> {
     }
     let id = request.get_session().get::<SessionId>(SESSION).ok().flatten().ok_or(Error::SignedOut)?;
     let of = id.clone();
-    let account = app.read(move |conn| session::account_of(conn, &of)).await?.ok_or(Error::SignedOut)?;
+    let (account, is_in_team) = app
+        .read(move |conn| {
+            let account = session::account_of(conn, &of)?.ok_or(Error::SignedOut)?;
+            let is_in_team = team::has_any(conn, &account.id)?;
+            Ok((account, is_in_team))
+        })
+        .await?;
     let actor = session::actor(&account, &id, origin);
     request.extensions_mut().insert(Asker::Person(actor.clone()));
-    Ok(SignedIn { account, session: id, actor })
+    Ok(SignedIn { account, session: id, actor, is_in_team })
 }
 
 /// The code that the first owner has to know, printed at start; `None` once there is an account.
@@ -181,12 +189,12 @@ fn is_code(code: &SetupCode, typed: &str) -> bool {
 }
 
 /// What the browser says its time zone is; UTC where it says nothing that we know.
-fn zone(form: &Posted) -> Option<Zone> {
+pub(super) fn zone(form: &Posted) -> Option<Zone> {
     form.text("time_zone").parse().ok()
 }
 
 /// The browser's cookie leads to this session from now on; a former key is dead.
-fn remember(cookie: &Cookie, session: &Session) -> Result<()> {
+pub(super) fn remember(cookie: &Cookie, session: &Session) -> Result<()> {
     cookie.insert(SESSION, &session.id).map_err(Error::internal)?;
     cookie.renew();
     Ok(())

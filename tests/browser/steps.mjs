@@ -115,6 +115,16 @@ export const difference = async (page, site) => {
 };
 export const api = (page, site, query = '') => page.goto(`${site.url}/admin/apis/platform${query}`);
 export const setForm = (page, site) => page.goto(`${site.url}/admin/apis/platform/sets/new`);
+export const policy = (page, site) => page.goto(`${site.url}/admin/policy`);
+/** A policy that is stricter and looser in places, with tokens that live too long for it. */
+export const policyReview = async (page, site) => {
+  await policy(page, site);
+  await page.locator('[name=max_lifetime]').fill('20');
+  await page.locator('[name=default_lifetime]').fill('10');
+  await page.locator('[name=confirm]').selectOption('window');
+  await page.locator('[name=value_in_query][type=checkbox]').check();
+  await send(page, goOn(page, 'max_lifetime'));
+};
 export const login = (page, site, query = '') => page.goto(`${site.url}/login${query}`);
 export const profileForm = (page, site) => page.goto(`${site.url}/settings/profile`);
 export const password = (page, site) => page.goto(`${site.url}/settings/password`);

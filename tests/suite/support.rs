@@ -619,6 +619,6 @@ impl Answer {
     }
 }
 
-fn selector(css: &str) -> Selector {
+pub fn selector(css: &str) -> Selector {
     Selector::parse(css).unwrap()
 }
