@@ -15,7 +15,7 @@ use crate::policy::{Policy, Saved};
 use crate::schema::{accounts, sessions, tokens};
 use crate::token::cut::{self, Cut, Excess};
 use crate::tx::{Change, Tx};
-use crate::types::{AccountId, SessionId, Stamp};
+use crate::types::{AccountId, SessionId, Stamp, TokenKind};
 
 /// The version of the settings file's policy: every saved one is newer.
 const OF_THE_FILE: i64 = -1;
@@ -89,7 +89,7 @@ pub fn touched(conn: &mut Conn, now: Stamp, before: &Policy, after: &Policy, pre
 
 fn crowded(conn: &mut Conn, policy: &Policy) -> Result<usize> {
     let owners: Vec<AccountId> = tokens::table
-        .filter(tokens::removed_at.is_null())
+        .filter(tokens::removed_at.is_null().and(tokens::kind.ne(TokenKind::Session)))
         .group_by(tokens::owner_id)
         .having(diesel::dsl::count_star().gt(i64::from(policy.tokens_per_account)))
         .select(tokens::owner_id)

@@ -26,6 +26,7 @@ pub struct Made<T> {
 /// 204.
 pub struct Done;
 
+const LONGEST_SENTENCE: usize = 500;
 /// The answer was given before, to the call that had this key first.
 const REPEATED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -123,6 +124,14 @@ fn sentences(fields: &[(String, String)]) -> String {
     fields.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+/// Sentences repeat what was sent; an answer is not to grow with it.
+fn short(sentence: &str) -> String {
+    match sentence.char_indices().nth(LONGEST_SENTENCE) {
+        Some((end, _)) => format!("{}…", sentence.get(..end).unwrap_or_default()),
+        None => sentence.to_owned(),
+    }
+}
+
 /// The member of a body that the core names as the form's field.
 fn member(field: &'static str) -> &'static str {
     match field {
@@ -150,7 +159,8 @@ impl ResponseError for Refused {
         let mut answer = HttpResponse::build(status);
         let members = match self {
             Refused::Core(Error::Invalid(problems)) => {
-                let named = |problem: &Problem| json!({ "field": member(problem.field), "message": problem.sentence });
+                let named =
+                    |problem: &Problem| json!({ "field": member(problem.field), "message": short(&problem.sentence) });
                 json!({ "errors": problems.iter().map(named).collect::<Vec<_>>() })
             }
             Refused::Core(Error::SignedOut) | Refused::NotSignedIn(_) => {
@@ -166,6 +176,6 @@ impl ResponseError for Refused {
             Refused::Unconfirmed(_) => json!({ "type": "urn:hallpass:unconfirmed", "title": "Password needed" }),
             Refused::Asked { .. } => json!({}),
         };
-        problem(answer, status, &self.to_string(), members)
+        problem(answer, status, &short(&self.to_string()), members)
     }
 }

@@ -185,8 +185,8 @@ fn no_state() -> ActixError {
 /// The routes of tokens are not there where the policy says so.
 fn there<M: OwnMethod>(request: &HttpRequest) -> Result<(), ActixError> {
     let app = request.app_data::<web::Data<Arc<App>>>().ok_or_else(no_state)?;
-    match M::SERVICE == "tokens" && !app.policy().token_api {
-        true => Err(Refused::from(Error::Missing).into()),
+    match M::SERVICE == "tokens" {
+        true => app.policy().must_have_token_api().map_err(|error| Refused::from(error).into()),
         false => Ok(()),
     }
 }

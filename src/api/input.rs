@@ -186,6 +186,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     Ok(parsed)
 }
 
+/// Of JSON that was put together here, with what somebody sent in it.
+pub fn read<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Refused> {
+    serde_path_to_error::deserialize(value).map_err(|error: serde_path_to_error::Error<serde_json::Error>| {
+        let path = error.path().to_string();
+        wrong(&path, &error.into_inner().to_string())
+    })
+}
+
 fn not_json(cause: &serde_json::Error) -> Refused {
     let (line, column) = (cause.line(), cause.column());
     Refused::asked(StatusCode::BAD_REQUEST, format!("The body is not JSON: line {line}, column {column}."))

@@ -653,3 +653,23 @@ impl ToSchema for PolicyJson {
         "Policy".into()
     }
 }
+
+/// Settings by their names; those that are left out stay.
+#[derive(Deserialize)]
+pub struct PolicyEdit(pub serde_json::Map<String, serde_json::Value>);
+
+impl PartialSchema for PolicyEdit {
+    fn schema() -> RefOr<Schema> {
+        PolicyJson::schema()
+    }
+}
+
+impl ToSchema for PolicyEdit {}
+
+/// The query of a change of the policy.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyQuery {
+    /// Cut the tokens that live longer than the new policy allows; left out, they keep their end.
+    pub cut: bool,
+}

@@ -116,6 +116,7 @@ routes! {
     DELETE "/api/v1/teams/{id}/members/{account}"    Confirmed<ChangeMembers> ("Take a person out of a team") => teams::remove_member;
 
     GET    "/api/v1/policy"                   Bearer<DescribePolicy>     => policy::describe;
+    PATCH  "/api/v1/policy"                   Confirmed<EditPolicy>      => policy::edit;
     GET    "/api/v1/events"                   Bearer<ListEvents>         => events::list;
 }
 

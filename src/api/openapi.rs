@@ -284,7 +284,8 @@ fn told(row: &Row, operation: Operation) -> Value {
     }
     problems.push(("429", "Too many requests or wrong passwords; `Retry-After` says how long to wait."));
     problems.push(("503", "Out of reach for now; `Retry-After` says how long to wait."));
-    if row.path.contains('{') {
+    // Also what a body or a query names, such as an owner.
+    if row.path.contains('{') || (row.guard != Guard::Stranger && row.guard != Guard::Living) {
         problems.push(("404", "It is not there, or not yours to see."));
     }
     let mut answers = operation.answers;

@@ -80,6 +80,7 @@ own_methods! {
     }
     "policy" "Hallpass policy" {
         DescribePolicy "describe" Admin Read GET "/api/v1/policy" "Describe the policy";
+        EditPolicy "edit" Admin Write PATCH "/api/v1/policy" "Change settings of the policy";
     }
     "service-accounts" "Hallpass service accounts" {
         DescribeService "describe" Viewer Read GET "/api/v1/service-accounts/{id}" "Describe a service account";

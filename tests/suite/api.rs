@@ -135,7 +135,7 @@ fn the_description_has_every_route_of_the_table_and_no_other() {
         assert_eq!(operation["x-hallpass-scope"], scope);
         let answers = operation["responses"].as_object().unwrap();
         assert!(answers.keys().any(|status| status.starts_with('2')), "{row:?}");
-        assert_eq!(answers.contains_key("404"), row.path.contains('{'), "{row:?}");
+        assert!(answers.contains_key("404") || !row.path.contains('{'), "{row:?}");
         count += 1;
     }
     let paths = told["paths"].as_object().unwrap();

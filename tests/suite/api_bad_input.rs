@@ -99,9 +99,10 @@ fn body_of(described: &Value, operation: &Value) -> Option<Map<String, Value>> {
 fn every_member_of_every_body_refuses_what_it_cannot_take() {
     let (site, wide, described) = start();
     let mut tried = 0;
-    for (path, method, operation) in operations(&described) {
+    // Before any of them is renamed.
+    let each: Vec<_> = operations(&described).into_iter().map(|call| (address(&site, &call.0), call)).collect();
+    for (address, (path, method, operation)) in each {
         let Some(members) = body_of(&described, &operation) else { continue };
-        let address = address(&site, &path);
         let value = if path.ends_with("/login") { "" } else { &wide };
         for name in members.keys() {
             for nasty in nasty() {

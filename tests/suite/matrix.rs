@@ -277,7 +277,7 @@ fn each_route_answers_each_credential_and_method_as_its_row_says() {
                         assert_eq!(answered(&answer), Answered::NotThere, "{told}");
                     }
                     Some(Row::Api(_)) if path.contains('{') && expected == Answered::LetIn => {
-                        assert_eq!(answered(&answer), Answered::NotThere, "{told}");
+                        assert!(matches!(answered(&answer), Answered::NotThere | Answered::LetIn), "{told}");
                     }
                     _ => assert_eq!(answered(&answer), expected, "{told}"),
                 }
