@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use hallpass::account;
 use hallpass::actor::Actor;
 use hallpass::jobs::catch_up;
+use hallpass::policy::Policy;
 use hallpass::token::{self, NewToken};
 use hallpass::types::{AccountId, Lines, Role, Stamp};
 
@@ -14,6 +15,15 @@ use crate::support::{Answer, Form, PASSWORD, Person, Site, selector};
 
 const LIST: (&str, &str) = ("GET", "/api/v1/zones");
 const ADDRESS: &str = "/admin/tokens";
+
+/// Tokens without an expiry have a tab of their own.
+fn lenient() -> Policy {
+    Policy { allow_never: true, ..Policy::default() }
+}
+
+fn site() -> Site {
+    Site::with(lenient())
+}
 
 /// A token made past the pages; the answer is its value.
 fn made(site: &Site, owner: &str, name: &str, change: impl FnOnce(&mut NewToken)) -> String {
@@ -101,7 +111,7 @@ fn several(site: &Site) -> (Person<'_>, Person<'_>) {
 
 #[test]
 fn an_administrator_sees_everybody_s_tokens_by_tab_and_by_owner_and_others_see_no_such_page() {
-    let site = Site::start();
+    let site = site();
     let (maria, ada) = several(&site);
     for person in [&maria, &ada] {
         let page = person.get(ADDRESS);
@@ -130,7 +140,7 @@ fn an_administrator_sees_everybody_s_tokens_by_tab_and_by_owner_and_others_see_n
 
 #[test]
 fn what_is_unused_for_ninety_days_and_what_has_expired_have_tabs_of_their_own() {
-    let site = Site::start();
+    let site = site();
     let (_, ada) = several(&site);
     let late = made(&site, "jan@example.com", "late", |new| {
         new.expires_at = Some(Stamp::from(site.now() + TimeDelta::days(300)));
@@ -153,7 +163,7 @@ fn what_is_unused_for_ninety_days_and_what_has_expired_have_tabs_of_their_own() 
 
 #[test]
 fn a_search_is_by_the_beginning_of_a_name_an_owner_or_a_value() {
-    let site = Site::start();
+    let site = site();
     let (_, ada) = several(&site);
     let value = made(&site, "jan@example.com", "Été 100%_done", |_| ());
     let found = |text: &str| -> BTreeSet<String> { names(&find(&ada, text).1).into_iter().collect() };
@@ -222,7 +232,7 @@ fn ids(page: &Answer) -> Vec<String> {
 
 #[test]
 fn every_order_of_every_tab_is_paged_without_loss_and_without_doubles_there_and_back() {
-    let site = Site::start();
+    let site = site();
     let maria = site.owner_with_zones();
     many(&site);
     let link = |page: &Answer, id: &str| -> Option<String> {
@@ -254,7 +264,7 @@ fn every_order_of_every_tab_is_paged_without_loss_and_without_doubles_there_and_
 
 #[test]
 fn many_tokens_of_many_owners_are_disabled_enabled_and_removed_at_once_with_the_admin_in_the_log() {
-    let site = Site::start();
+    let site = site();
     let (_, ada) = several(&site);
     let value = made(&site, "jan@example.com", "nightly", |_| ());
     let (_, page) = press(&ada, "", "disable", &["nightly", "ci-deploy", "narrow", "off"]);
@@ -284,7 +294,7 @@ fn many_tokens_of_many_owners_are_disabled_enabled_and_removed_at_once_with_the_
 
 #[test]
 fn all_that_match_are_changed_and_nothing_else() {
-    let site = Site::start();
+    let site = site();
     let maria = site.owner_with_zones();
     many(&site);
     let page = maria.get(&format!("{ADDRESS}?status=never"));
@@ -297,7 +307,7 @@ fn all_that_match_are_changed_and_nothing_else() {
 
 #[test]
 fn a_new_expiry_is_within_the_policy_of_each_owner_s_role_and_the_rest_stays_as_it_is() {
-    let mut policy = hallpass::policy::Policy::default();
+    let mut policy = lenient();
     policy.max_lifetime_by_role.insert(Role::Contributor, 95);
     let site = Site::with(policy);
     let (maria, _) = several(&site);
@@ -321,7 +331,7 @@ fn a_new_expiry_is_within_the_policy_of_each_owner_s_role_and_the_rest_stays_as_
 
 #[test]
 fn an_admin_brings_the_end_of_an_owner_s_token_nearer_but_not_further_away() {
-    let site = Site::start();
+    let site = site();
     let (_, ada) = several(&site);
     for (days, moved) in [(120, false), (30, true)] {
         let day = (site.now() + TimeDelta::days(days)).date_naive().to_string();
@@ -336,7 +346,7 @@ fn an_admin_brings_the_end_of_an_owner_s_token_nearer_but_not_further_away() {
 
 #[test]
 fn the_file_has_what_the_list_has_and_no_cell_that_a_spreadsheet_would_run() {
-    let site = Site::start();
+    let site = site();
     let maria = site.owner_with_zones();
     many(&site);
     let value = made(&site, "p1@example.com", "=1+1", |_| ());
@@ -358,7 +368,7 @@ fn the_file_has_what_the_list_has_and_no_cell_that_a_spreadsheet_would_run() {
 
 #[test]
 fn only_an_owner_is_offered_a_token_for_another_person_and_an_admin_cannot_post_one() {
-    let site = Site::start();
+    let site = site();
     let (maria, ada) = several(&site);
     let jan = id_of(&site, "jan@example.com");
     let generate = format!("/settings/tokens/new?owner={jan}");
@@ -378,7 +388,7 @@ fn only_an_owner_is_offered_a_token_for_another_person_and_an_admin_cannot_post_
 
 #[test]
 fn the_page_of_another_s_token_leads_back_to_everybody_s() {
-    let site = Site::start();
+    let site = site();
     let (_, ada) = several(&site);
     let page = ada.get(ADDRESS);
     let html = page.html();
@@ -392,7 +402,7 @@ fn the_page_of_another_s_token_leads_back_to_everybody_s() {
 
 #[test]
 fn use_is_caught_up_with_a_little_late_and_changes_no_version() {
-    let site = Site::start();
+    let site = site();
     let maria = site.owner_with_zones();
     let value = maria.generate("ci", &["zones:listZones"]);
     let state = || {

@@ -126,6 +126,8 @@ struct Cast<'s> {
     /// A team that the session is in, and a service account of its own.
     team: String,
     service: String,
+    /// The session's account.
+    person: String,
 }
 
 impl<'s> Cast<'s> {
@@ -153,7 +155,9 @@ impl<'s> Cast<'s> {
         let token = maria.id_of("narrow");
         let team = crate::teams::make(&maria, "Payments", "jan@example.com");
         let service = crate::service_accounts::make(&session, "svc", "viewer", "me");
-        Cast { site, session, admin, expired, removed, disabled, narrow, wide, token, team, service }
+        let jan = site.app.db.read(|conn| hallpass::account::by_email(conn, "jan@example.com")).unwrap().unwrap();
+        let person = jan.id.to_string();
+        Cast { site, session, admin, expired, removed, disabled, narrow, wide, token, team, service, person }
     }
 
     fn come(&self, comes: Comes, method: &str, path: &str) -> Answer {
@@ -214,6 +218,7 @@ impl<'s> Cast<'s> {
         }
         let own = || self.session.id_of("own");
         let id = match path {
+            _ if path.starts_with("/admin/accounts/") => self.person.clone(),
             _ if path.starts_with("/admin/teams/") => self.team.clone(),
             _ if path.starts_with("/admin/service-accounts/") => self.service.clone(),
             _ if comes == Comes::Session => own(),
