@@ -49,9 +49,6 @@ const leave = async (page, site, name) => {
 
 /** One to leave for each look, one with nothing, one invited, one disabled, and a team. */
 export const withPeople = async (owner, site) => {
-  site.sql(
-    `INSERT INTO teams (id, name, created_at, version, description) VALUES ('t-payments', 'Payments', '2026-11-23 09:40:00', 1, '')`,
-  );
   const page = await owner.newPage();
   for (const name of ['Lena Brandt', 'Jan Novák', 'Ines Vogel', 'Ana Lucía de la Fuente y Mendoza-Castellanos']) {
     await invitation(page, site);

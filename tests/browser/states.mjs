@@ -462,14 +462,6 @@ export const PHASES = [
     states: OF_TOKENS.map(([name, reach]) => [name, 'owner', reach]),
   },
   {
-    name: 'with people',
-    before: (site, { desk: { owner } }) => withPeople(owner, site),
-    states: [
-      ...OF_PEOPLE.map(([name, reach]) => [name, 'owner', reach]),
-      ...INVITED.map(([name, reach]) => [name, 'stranger', reach]),
-    ],
-  },
-  {
     name: 'before there is a team',
     before: async () => {},
     states: OF_NO_TEAM.map(([name, reach]) => [name, 'owner', reach]),
@@ -478,6 +470,14 @@ export const PHASES = [
     name: 'with teams and service accounts',
     before: makeTeams,
     states: OF_TEAMS.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with people',
+    before: (site, { desk: { owner } }) => withPeople(owner, site),
+    states: [
+      ...OF_PEOPLE.map(([name, reach]) => [name, 'owner', reach]),
+      ...INVITED.map(([name, reach]) => [name, 'stranger', reach]),
+    ],
   },
   {
     name: 'with more tokens than a page of the list holds',
