@@ -7,6 +7,7 @@ mod activity;
 mod apis;
 mod audit;
 mod bulk;
+mod client;
 mod command_line;
 mod door;
 mod edit;
