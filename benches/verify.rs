@@ -31,7 +31,7 @@ const FEW: usize = 1_000;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() == Some("bare") {
-        return bare(&arguments.next().unwrap());
+        return bare(&arguments.next().unwrap(), &arguments.next().unwrap());
     }
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/verify-bench");
     std::fs::create_dir_all(&folder).unwrap();
@@ -48,13 +48,14 @@ fn main() {
     if number(ROUNDS) == 0 {
         return;
     }
-    let _bare = Process::bare(port + 1);
+    let _bare = (Process::bare("actix", port + 1), Process::bare("door", port + 5));
     let few = place.is_none().then(|| Stock::make(&folder, FEW, sets == "shared", None));
     let _small = few.as_ref().map(|few| hallpass(few, port + 2).0);
     let front = nginx(&folder, port + 3, port + 1, port);
 
     let mut rows = vec![
         ("bare handler", port + 1, &many, false, Vec::new()),
+        ("bare, behind our door", port + 5, &many, false, Vec::new()),
         ("Hallpass, many tokens", port, &many, false, Vec::new()),
     ];
     rows.extend(few.as_ref().map(|few| ("Hallpass, 1,000 tokens", port + 2, few, false, Vec::new())));
@@ -98,7 +99,7 @@ fn main() {
         println!("many tokens ÷ 1,000 tokens: {:.3}", median(ratios));
     }
     let (now, most) = large.memory();
-    println!("memory after {} requests: {now} MB, at most {most} MB", total(&rows[1].4));
+    println!("memory after {} requests: {now} MB, at most {most} MB", total(&rows[2].4));
     println!("{}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
 }
 

@@ -2,14 +2,20 @@
 //! accounts, passwords and one's own settings are beside.
 
 mod check;
+pub mod invitation;
+pub mod leaving;
+pub mod list;
+mod order;
 mod own;
 mod person;
+pub mod service;
 
-pub use check::{check_password, forget_guesses, hash_error, prune_guesses, record_refused_confirm};
+pub use check::{check_password, forget_guesses, guesses_of, hash_error, prune_guesses, record_refused_confirm};
+pub use order::{Order, Wish, check_order, obey};
 pub use own::{ProfileDraft, change_password, edit_profile};
 pub use person::{
-    NewPerson, PersonDraft, add_person, disable, enable, end_sessions, guess_zone, reset_guesses, set_password,
-    set_role, set_up,
+    NewPerson, PersonDraft, add_person, changeable_as, disable, enable, end_sessions, guess_zone, person_seen,
+    reset_guesses, services_of, set_password, set_role, set_up,
 };
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +24,7 @@ use diesel::prelude::*;
 
 use crate::actor::{Actor, Relation};
 use crate::db::{Conn, MultiBackend};
-use crate::error::Result;
+use crate::error::{OrMissing, Result};
 use crate::guess::account_key;
 use crate::schema::{accounts, members, teams};
 use crate::team;
@@ -131,6 +137,30 @@ pub fn by_id(conn: &mut Conn, id: &AccountId) -> Result<Account> {
     Ok(accounts::table.find(id).select(Account::as_select()).first(conn)?)
 }
 
+/// Those of the accounts that there are.
+pub fn by_ids(conn: &mut Conn, mut ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, Account>> {
+    ids.sort();
+    ids.dedup();
+    let mut found = BTreeMap::new();
+    for chunk in ids.chunks(1_000) {
+        let rows = accounts::table.filter(accounts::id.eq_any(chunk)).select(Account::as_select());
+        found.extend(rows.load::<Account>(conn)?.into_iter().map(|account| (account.id.clone(), account)));
+    }
+    Ok(found)
+}
+
+/// The name behind what a row says of its maker: an account's id, or the name of who is no account.
+pub fn name_of(conn: &mut Conn, maker: &str) -> Result<String> {
+    let named = accounts::table.find(AccountId::from(maker)).select(accounts::name).first(conn).optional()?;
+    Ok(named.unwrap_or_else(|| maker.to_owned()))
+}
+
+/// The names of these accounts.
+pub fn names(conn: &mut Conn, ids: &[AccountId]) -> Result<HashMap<AccountId, String>> {
+    let rows = accounts::table.filter(accounts::id.eq_any(ids)).select((accounts::id, accounts::name));
+    Ok(rows.load::<(AccountId, String)>(conn)?.into_iter().collect())
+}
+
 pub fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {
     let key = account_key(email).replace('\0', " ");
     let found = accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn);
@@ -159,6 +189,16 @@ pub fn relation(conn: &mut Conn, actor: &Actor, of: &Account) -> Result<Relation
         Some(team) => team::relation(conn, actor, team),
         None => Ok(Relation::Other),
     }
+}
+
+/// The teams of these accounts are others by now, or are called otherwise: they get a new version, and the index hears of them.
+pub(crate) fn teams_changed(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<()> {
+    let version = tx.version()?;
+    for id in ids {
+        diesel::update(accounts::table.find(id)).set(accounts::version.eq(version)).execute(tx.conn).or_missing()?;
+        by_id(tx.conn, id)?.learn(tx)?;
+    }
+    Ok(())
 }
 
 /// Every account whose version is above `seen`, for the index.

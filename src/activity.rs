@@ -8,6 +8,7 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
+use crate::account::{Account, service};
 use crate::actor::Actor;
 use crate::audit::Event;
 use crate::db::{Conn, MultiBackend, like};
@@ -45,6 +46,12 @@ impl Whose {
     pub fn own(actor: &Actor) -> Result<Whose> {
         let account = actor.account.clone().ok_or(Error::SignedOut)?;
         Ok(Whose { of: Of::Account(account), token: None })
+    }
+
+    /// A service account's; missing for who may not see it.
+    pub fn service(conn: &mut Conn, actor: &Actor, id: &AccountId) -> Result<(Whose, Account)> {
+        let (account, _) = service::visible(conn, actor, id)?;
+        Ok((Whose { of: Of::Account(account.id.clone()), token: None }, account))
     }
 
     /// One token's; missing for who may not see the token.

@@ -24,6 +24,8 @@ pub enum Via {
     /// Hallpass itself, in a job.
     Program,
     Setup,
+    /// The one-time link that sets a password.
+    Invitation,
     /// Nobody yet: a password that was tried.
     SignIn,
 }
@@ -85,7 +87,7 @@ const TABLE: &[(Deed, [Option<Role>; 6])] = {
         (Deed::SeeServiceAccount,    [Some(Viewer),       Some(Viewer),      Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
         (Deed::ChangeServiceAccount, [NO,                 Some(Contributor), Some(Contributor), Some(Contributor),  NO,           Some(Admin)]),
         (Deed::SeeTeam,              [NO,                 NO,                Some(Viewer),      Some(Viewer),       NO,           Some(Admin)]),
-        (Deed::ChangeMembers,        [NO,                 NO,                NO,                Some(TokenCreator), NO,           Some(Admin)]),
+        (Deed::ChangeMembers,        [NO,                 NO,                Some(Admin),       Some(TokenCreator), NO,           Some(Admin)]),
         (Deed::Administer,           [Some(Admin),        NO,                Some(Admin),       Some(Admin),        Some(Admin),  Some(Admin)]),
         (Deed::MakeAdmins,           [Some(Owner),        NO,                NO,                NO,                 Some(Owner),  NO]),
     ]
@@ -185,6 +187,7 @@ impl Via {
             Via::CommandLine => "command line".into(),
             Via::Program => "program".into(),
             Via::Setup => "setup".into(),
+            Via::Invitation => "invitation".into(),
             Via::SignIn => "sign-in".into(),
         }
     }

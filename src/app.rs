@@ -77,6 +77,8 @@ pub struct App {
     pub random: Random,
     pub usage: Usage,
     pub metrics: Metrics,
+    /// Of the list of everybody's tokens.
+    pub counts: token::all::Counts,
     clock: Clock,
     symbols: Arc<Symbols>,
     policy: RwLock<(i64, Arc<Policy>)>,
@@ -99,6 +101,10 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+fn newest_change(conn: &mut Conn) -> Result<i64> {
+    Ok(sequence::table.find("change").select(sequence::value).first(conn)?)
+}
+
 impl App {
     /// Knows nothing yet: [`App::follow`] fills index and catalogue.
     pub fn new(parts: Parts) -> Arc<App> {
@@ -111,6 +117,7 @@ impl App {
             random: parts.random,
             usage: Usage::default(),
             metrics: Metrics::new(now),
+            counts: Default::default(),
             clock: parts.clock,
             symbols: Arc::default(),
             policy: RwLock::new((OF_THE_FILE, Arc::new(parts.policy))),
@@ -130,11 +137,6 @@ impl App {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
-    /// The version of the present limits: a saved one's own, `-1` as long as the settings file counts.
-    pub fn policy_version(&self) -> i64 {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).0
-    }
-
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -148,9 +150,25 @@ impl App {
         self: &Arc<App>,
         look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.read_within(READ_PATIENCE, look).await
+    }
+
+    /// [`App::read`] for what looks at every row of a large table and is seldom asked for.
+    pub async fn survey<T: Send + 'static>(
+        self: &Arc<App>,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read_within(WRITE_PATIENCE, look).await
+    }
+
+    async fn read_within<T: Send + 'static>(
+        self: &Arc<App>,
+        patience: Duration,
+        look: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let app = self.clone();
         let looked = tokio::task::spawn_blocking(move || app.db.read(look));
-        match tokio::time::timeout(READ_PATIENCE, looked).await {
+        match tokio::time::timeout(patience, looked).await {
             Ok(looked) => looked.map_err(Error::internal)?,
             Err(_) => Err(Error::Busy("The database does not answer.".into())),
         }
@@ -196,24 +214,21 @@ impl App {
     pub fn follow(&self) -> Result<()> {
         let asked = self.now();
         let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.followed.load(Ordering::Acquire) < 0 {
+            self.learn_everything(asked, &mut loaded)?;
+        }
         self.db.snapshot(|conn| {
-            let newest: i64 = sequence::table.find("change").select(sequence::value).first(conn)?;
+            let newest = newest_change(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
             if newest != seen {
-                if let Some(saved) = Saved::load(conn)? {
-                    self.learn_policy(saved);
-                }
+                self.follow_policy_row(conn)?;
                 // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
                 token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
                 self.followed.store(newest, Ordering::Release);
             }
             if newest != seen || *loaded == NOT_LOADED {
-                let fingerprint = catalogue::store::fingerprint(conn)?;
-                if *loaded != fingerprint {
-                    self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
-                    *loaded = fingerprint;
-                }
+                self.follow_catalogue(conn, &mut loaded)?;
             }
             Ok(())
         })?;
@@ -223,8 +238,36 @@ impl App {
 
     /// Reads the saved policy alone, if there is one: for who does not follow, the command line.
     pub fn follow_policy(&self) -> Result<()> {
-        if let Some(saved) = self.db.read(Saved::load)? {
+        self.db.read(|conn| self.follow_policy_row(conn))
+    }
+
+    fn follow_policy_row(&self, conn: &mut Conn) -> Result<()> {
+        if let Some(saved) = Saved::load(conn)? {
             self.learn_policy(saved);
+        }
+        Ok(())
+    }
+
+    /// What is changed while it reads has a higher version than the one it begins with, and is read again.
+    fn learn_everything(&self, asked: Stamp, loaded: &mut (i64, i64)) -> Result<()> {
+        let begun = self.db.snapshot(|conn| {
+            // First, so that the symbols of its methods have the order in which tokens list them.
+            self.follow_catalogue(conn, loaded)?;
+            self.follow_policy_row(conn)?;
+            // A token is frozen for as long as its account is unknown.
+            account::changed_since(conn, -1, |facts| self.index.learn_account(facts))?;
+            newest_change(conn)
+        })?;
+        token::every(&self.db, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+        self.followed.store(begun, Ordering::Release);
+        Ok(())
+    }
+
+    fn follow_catalogue(&self, conn: &mut Conn, loaded: &mut (i64, i64)) -> Result<()> {
+        let fingerprint = catalogue::store::fingerprint(conn)?;
+        if *loaded != fingerprint {
+            self.put_catalogue(catalogue::store::load(conn, &self.symbols)?);
+            *loaded = fingerprint;
         }
         Ok(())
     }

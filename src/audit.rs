@@ -5,6 +5,7 @@ pub mod chain;
 pub mod export;
 pub mod filter;
 pub mod log;
+pub mod own;
 pub mod prove;
 pub mod retention;
 
@@ -16,7 +17,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::schema::events;
 use crate::tx::Tx;
-use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TokenId};
+use crate::types::{AccountId, ApiId, EventId, SessionId, Stamp, TeamId, TokenId};
 
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = events)]
@@ -64,8 +65,17 @@ impl<'a> Subject<'a> {
         Subject { kind: "account", id: id.as_str(), name }
     }
 
+    pub fn team(id: &'a TeamId, name: &'a str) -> Subject<'a> {
+        Subject { kind: "team", id: id.as_str(), name }
+    }
+
     pub fn api(id: &'a ApiId, slug: &'a str) -> Subject<'a> {
         Subject { kind: "api", id: id.as_str(), name: slug }
+    }
+
+    /// There is one.
+    pub fn policy() -> Subject<'static> {
+        Subject { kind: "policy", id: "policy", name: "policy" }
     }
 
     pub fn session(id: &'a SessionId) -> Subject<'a> {
@@ -118,4 +128,16 @@ pub fn record_refused_change(tx: &mut Tx<'_>, actor: &Actor, route: &str, path: 
 pub fn of_token_since(conn: &mut Conn, id: &TokenId, since: Stamp) -> Result<Vec<Event>> {
     let since = events::table.filter(events::subject_id.eq(id.as_str())).filter(events::at.ge(since));
     Ok(since.order(events::id).limit(10).select(Event::as_select()).load(conn)?)
+}
+
+/// When an account last did something that is in its own activity.
+pub fn last_act_of(conn: &mut Conn, account: &AccountId) -> Result<Option<Stamp>> {
+    let own = events::table.filter(events::owner_id.eq(account).and(events::actor_id.eq(account)));
+    Ok(own.order(events::id.desc()).select(events::at).first(conn).optional()?)
+}
+
+/// The last events of a subject, newest first.
+pub fn last_of(conn: &mut Conn, subject: &Subject<'_>, most: i64) -> Result<Vec<Event>> {
+    let of = events::table.filter(events::subject_id.eq(subject.id)).filter(events::subject_kind.eq(subject.kind));
+    Ok(of.order(events::id.desc()).limit(most).select(Event::as_select()).load(conn)?)
 }

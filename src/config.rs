@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::db::Place;
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::policy::Policy;
 
@@ -121,7 +122,7 @@ impl Settings {
         let trusted = over(self.trusted_proxies, file.trusted_proxies, "127.0.0.0/8,::1/128");
         let metrics_from = over(self.metrics_from, file.metrics_from, "127.0.0.0/8,::1/128");
         let policy = file.policy.unwrap_or_default();
-        policy.check()?;
+        policy.check().map_err(of_policy)?;
         let hashing_threads = match self.hashing_threads.or(file.hashing_threads) {
             None => None,
             Some(threads) => Some(
@@ -187,6 +188,20 @@ impl Config {
         let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
+}
+
+/// The first problem, at its name in the file.
+fn of_policy(error: Error) -> String {
+    let Error::Invalid(problems) = error else { return error.to_string() };
+    let worded = problems.first().map(|problem| {
+        let name = match problem.field {
+            "confirm_minutes" => "confirm",
+            field if field.starts_with("max_lifetime_") => "max_lifetime_by_role",
+            field => field,
+        };
+        format!("policy.{name}: {}", problem.sentence)
+    });
+    worded.unwrap_or_default()
 }
 
 fn public_url(given: Option<String>, listen: &str, plain_http: bool) -> Result<Url, String> {

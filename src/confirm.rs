@@ -6,7 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::db::Conn;
 use crate::error::{Error, OrMissing, Replay, Result};
-use crate::schema::confirmations;
+use crate::policy::{Confirm, Policy};
+use crate::schema::{confirmations, sessions};
 use crate::secret::{Digest, Secret};
 use crate::tx::Tx;
 use crate::types::{AccountId, SessionId, Stamp};
@@ -31,12 +32,28 @@ pub enum Action {
     DisableTokens,
     EnableTokens,
     RemoveTokens,
+    ChangeAllTokens,
     EndSessions,
+    ChangeAccount,
+    InviteAccount,
+    LinkAccount,
+    LeaveAccount,
     ImportApi,
     EditApi,
     RemoveApi,
     SaveAccessSet,
     RemoveAccessSet,
+    MakeTeam,
+    EditTeam,
+    ChangeMembers,
+    RemoveTeam,
+    MakeServiceAccount,
+    EditServiceAccount,
+    GiveServiceAccount,
+    DisableServiceAccount,
+    EnableServiceAccount,
+    RemoveServiceAccount,
+    SavePolicy,
 }
 
 impl Action {
@@ -49,14 +66,95 @@ impl Action {
             Action::DisableTokens => "token.disable",
             Action::EnableTokens => "token.enable",
             Action::RemoveTokens => "token.remove",
+            Action::ChangeAllTokens => "token.change_all",
             Action::EndSessions => "session.end",
+            Action::ChangeAccount => "account.change",
+            Action::InviteAccount => "account.invite",
+            Action::LinkAccount => "account.link",
+            Action::LeaveAccount => "account.leave",
             Action::ImportApi => "api.import",
             Action::EditApi => "api.edit",
             Action::RemoveApi => "api.remove",
             Action::SaveAccessSet => "access_set.save",
             Action::RemoveAccessSet => "access_set.remove",
+            Action::MakeTeam => "team.make",
+            Action::EditTeam => "team.edit",
+            Action::ChangeMembers => "team.members",
+            Action::RemoveTeam => "team.remove",
+            Action::MakeServiceAccount => "service_account.make",
+            Action::EditServiceAccount => "service_account.edit",
+            Action::GiveServiceAccount => "service_account.give",
+            Action::DisableServiceAccount => "service_account.disable",
+            Action::EnableServiceAccount => "service_account.enable",
+            Action::RemoveServiceAccount => "service_account.remove",
+            Action::SavePolicy => "policy.edit",
         }
     }
+
+    /// Whether a password given not long ago may be enough. What decides who may do what (policy, roles, passwords) always asks,
+    /// and so does whatever is not named here.
+    fn may_go_by_window(self) -> bool {
+        matches!(
+            self,
+            Action::GenerateToken
+                | Action::EditToken
+                | Action::RegenerateToken
+                | Action::EndGrace
+                | Action::DisableTokens
+                | Action::EnableTokens
+                | Action::RemoveTokens
+                | Action::EndSessions
+                | Action::ImportApi
+                | Action::EditApi
+                | Action::RemoveApi
+                | Action::SaveAccessSet
+                | Action::RemoveAccessSet
+        )
+    }
+}
+
+/// The row that remembers a given password: a confirmation of nothing else.
+const PASSWORD: &str = "password";
+
+/// Whether a change asks for the password now: the policy says always, or none was given in that session within its window.
+/// Signing in gives one.
+pub fn asks_password(
+    conn: &mut Conn,
+    now: Stamp,
+    policy: &Policy,
+    session: &SessionId,
+    action: Action,
+) -> Result<bool> {
+    let Confirm::Within(minutes) = policy.confirm else { return Ok(true) };
+    if !action.may_go_by_window() {
+        return Ok(true);
+    }
+    let since = now.minus(TimeDelta::minutes(minutes.into()));
+    let signed_in = sessions::table.find(session).filter(sessions::created_at.gt(since));
+    let given = confirmations::table
+        .filter(confirmations::session_id.eq(session).and(confirmations::action.eq(PASSWORD)))
+        .filter(confirmations::created_at.gt(since));
+    let fresh =
+        diesel::select(diesel::dsl::exists(signed_in).or(diesel::dsl::exists(given))).get_result::<bool>(conn)?;
+    Ok(!fresh)
+}
+
+/// Remembers that the right password was given in that session now, where the policy has a use for it.
+pub fn note_password(tx: &mut Tx<'_>, account: &AccountId, session: &SessionId) -> Result<()> {
+    if tx.policy.confirm == Confirm::Always {
+        return Ok(());
+    }
+    let row = (
+        confirmations::digest.eq(Digest::of(&tx.random.base62(32)?).hex()),
+        confirmations::account_id.eq(account),
+        confirmations::session_id.eq(session),
+        confirmations::action.eq(PASSWORD),
+        confirmations::payload.eq(""),
+        confirmations::created_at.eq(tx.now),
+        confirmations::used_at.eq(Some(tx.now)),
+    );
+    diesel::insert_into(confirmations::table).values(row).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Keeps the filled form; the answer is the key that the confirm page carries.

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::deserialize::{self, FromSql};
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
+use diesel::sql_types::Timestamp;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::{Error, Result};
+use crate::types::Stamp;
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -16,6 +20,12 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 pub enum Conn {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),
+}
+
+impl FromSql<Timestamp, MultiBackend> for Stamp {
+    fn from_sql(bytes: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Stamp> {
+        bytes.from_sql::<Stamp, Timestamp>()
+    }
 }
 
 /// Where the database is, from `HALLPASS_DATABASE_URL`.
@@ -183,7 +193,10 @@ fn migrate(conn: &mut Conn) -> Result<(), String> {
             postgres.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").map_err(|e| failed(e.into()))?;
             // Two processes that start at once take turns. The number is ours alone: "hallpass" in ASCII.
             postgres.batch_execute("SELECT pg_advisory_lock(7521901715446657907)").map_err(|e| failed(e.into()))?;
-            let done = bring_up(postgres).map_err(failed);
+            // SQLite's own name for the order by bytes: indexes for searches by a beginning need it on both.
+            let binary = "CREATE COLLATION IF NOT EXISTS \"binary\" FROM \"C\"";
+            let named = postgres.batch_execute(binary).map_err(|e| failed(e.into()));
+            let done = named.and_then(|()| bring_up(postgres).map_err(failed));
             postgres.batch_execute("SELECT pg_advisory_unlock(7521901715446657907)").map_err(|e| failed(e.into()))?;
             done?
         }

@@ -130,6 +130,17 @@ pub fn decide_own<M: OwnMethod>(app: &App, now: Stamp, credential: &Credential<'
     take_turn(judge(holder, &catalogue, api, &found, None, client))
 }
 
+/// The same for what every living token may ask about itself: only where it is used from, and how often, is looked at.
+pub fn decide_living(app: &App, now: Stamp, credential: &Credential<'_>, client: Option<IpAddr>) -> Verdict {
+    let holder = holder(app, now, credential)?;
+    if !is_from_its_list(&holder.value.token, client) {
+        return refuse(holder, Rule::Address, None);
+    }
+    let name: Arc<str> = format!("{OWN_API}/auth:self").into();
+    let method = Named { full: name.clone(), shown: name };
+    take_turn(Ok(Pass { value: holder.value, account: holder.account, method, left: None }))
+}
+
 /// Whose value it is, if it may be used for anything at all now; else the verdict.
 pub fn holder(app: &App, now: Stamp, credential: &Credential<'_>) -> Result<Holder, Denial> {
     holder_in(&app.index, &app.prefix, now, credential)
@@ -233,8 +244,7 @@ fn may(
     if account.role < method.least_role {
         return Err(Rule::Role(method.least_role));
     }
-    let nets = token.ip_allow();
-    if !nets.is_empty() && !client.is_some_and(|client| nets.iter().any(|net| net.contains(&client))) {
+    if !is_from_its_list(token, client) {
         return Err(Rule::Address);
     }
     let in_query = match &method.resource {
@@ -248,6 +258,11 @@ fn may(
         true => Ok(()),
         false => Err(Rule::Resource),
     }
+}
+
+fn is_from_its_list(token: &Token, client: Option<IpAddr>) -> bool {
+    let nets = token.ip_allow();
+    nets.is_empty() || client.is_some_and(|client| nets.iter().any(|net| net.contains(&client)))
 }
 
 fn named(catalogue: &Catalogue, api: &Api, method: &Method) -> Named {

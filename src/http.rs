@@ -2,15 +2,21 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
 
-use crate::actor::Origin;
+use crate::actor::{Actor, Origin};
+use crate::app::App;
+use crate::audit;
 use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::password::BUSY_RETRY_SECONDS;
+use crate::secret::without_values;
+use crate::token;
+use crate::types::TokenId;
 
 /// The one table from errors to statuses.
 pub fn status(error: &Error) -> StatusCode {
@@ -64,6 +70,38 @@ pub struct Fault {
     pub problems: Vec<Problem>,
     /// For the log only.
     pub cause: Option<String>,
+    /// The rules forbid it to whoever asked.
+    pub is_forbidden: bool,
+}
+
+/// Whom a guard has let in, left at the request for the middleware that records what is refused afterwards.
+#[derive(Clone)]
+pub enum Asker {
+    Person(Actor),
+    /// Whoever holds a value of that token.
+    Program(TokenId, Origin),
+}
+
+/// A change that was refused for its asker's role stands in the audit log, whatever handler it was. A refusal is answered
+/// as it is, also when it cannot be recorded.
+pub async fn record_refused(request: &HttpRequest, fault: &Fault) {
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let asker = request.extensions().get::<Asker>().cloned();
+    let app = request.app_data::<web::Data<Arc<App>>>();
+    let (Some(asker), Some(app), true) = (asker, app, is_change && fault.is_forbidden) else { return };
+    let route = format!("{} {}", request.method(), request.match_pattern().unwrap_or_default());
+    let path: String = without_values(request.path()).chars().take(300).collect();
+    let why = fault.sentence.clone();
+    let recorded = app.write(move |tx| {
+        let actor = match asker {
+            Asker::Person(actor) => actor,
+            Asker::Program(token, origin) => token::speaker(tx.conn, &token, tx.now, origin)?,
+        };
+        audit::record_refused_change(tx, &actor, &route, &path, &why)
+    });
+    if let Err(cause) = recorded.await {
+        tracing::warn!(error = ?cause, "a refused change could not be recorded");
+    }
 }
 
 impl ResponseError for Error {
@@ -84,7 +122,12 @@ impl ResponseError for Error {
         };
         let mut answer = problem(answer, status, &self.to_string(), members);
         let cause = if let Error::Internal(cause) = self { Some(cause.to_string()) } else { None };
-        answer.extensions_mut().insert(Fault { sentence: self.to_string(), problems, cause });
+        answer.extensions_mut().insert(Fault {
+            sentence: self.to_string(),
+            problems,
+            cause,
+            is_forbidden: matches!(self, Error::Forbidden(_)),
+        });
         answer
     }
 }

@@ -8,10 +8,14 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::audit::retention;
 use crate::error::Result;
-use crate::{account, confirm, refusal, session, usage};
+use crate::{account, confirm, refusal, repeat, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How late lists may be that are sorted by last use.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(60);
+/// Tokens of one of its changes: nobody waits long behind it.
+const CAUGHT_UP_AT_ONCE: usize = 500;
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Runs until `stop` turns true; then use is written once more. Each has a loop of its own: a slow flush must not
@@ -20,6 +24,7 @@ pub async fn run(app: Arc<App>, audit_days: Option<u32>, stop: watch::Receiver<b
     tokio::join!(
         every(FOLLOW_EVERY, &app, "follow", App::follow, stop.clone()),
         every(FLUSH_EVERY, &app, "flush", flush_usage, stop.clone()),
+        every(CATCH_UP_EVERY, &app, "catch up", catch_up, stop.clone()),
         every(PRUNE_EVERY, &app, "prune", prune_all, stop.clone()),
         every(PRUNE_EVERY, &app, "audit", move |app| prune_audit(app, audit_days), stop),
     );
@@ -59,13 +64,26 @@ pub fn flush_usage(app: &App) -> Result<()> {
     written.map(drop)
 }
 
+/// Writes the last use of tokens where lists are sorted by it.
+pub fn catch_up(app: &App) -> Result<()> {
+    let behind = app.db.read(token::all::behind)?;
+    for some in behind.chunks(CAUGHT_UP_AT_ONCE) {
+        app.write_now(|tx| token::all::catch_up(tx, some))?;
+    }
+    Ok(())
+}
+
 pub fn prune_all(app: &App) -> Result<()> {
+    while app.write_now(account::list::index_words)? > 0 {}
     app.write_now(|tx| {
         session::prune(tx)?;
         confirm::prune(tx)?;
         account::prune_guesses(tx)?;
         usage::prune(tx)?;
         refusal::prune(tx)?;
+        repeat::prune(tx)?;
+        token::session::prune(tx)?;
+        token::purge::prune(tx)?;
         Ok(())
     })
 }

@@ -2,8 +2,9 @@
 //!
 //! From the ground up: `error types policy password when guess secret scope` know nothing of each other's nouns; `db schema config
 //! telemetry` hold the machine; `actor tx audit confirm` are what every change is made of; `catalogue refusal index app decision` are what verification
-//! asks; `account team session token usage activity jobs metrics` hold the rules of their nouns; `web verify api cli` translate for people,
-//! proxies, programs and operators, and `server` puts them behind one `door`, which times clients by `limits`. Imports point downwards only.
+//! asks; `account team session token usage activity policy_change jobs metrics` hold the rules of their nouns; `web verify api cli`
+//! translate for people, proxies, programs and operators, and `server` puts them behind one `door`, which times clients by `limits`.
+//! Imports point downwards only.
 
 pub mod error;
 pub mod types;
@@ -25,6 +26,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod confirm;
 pub mod refusal;
+pub mod repeat;
 pub mod tx;
 
 pub mod account;
@@ -34,6 +36,7 @@ pub mod decision;
 pub mod index;
 pub mod jobs;
 pub mod metrics;
+pub mod policy_change;
 pub mod session;
 pub mod team;
 pub mod token;

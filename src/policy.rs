@@ -1,17 +1,23 @@
 //! The operator's limits (product contract, section 4), from the settings file until somebody saves them on the page, and from
 //! the database from then on; each has the default of the contract.
 
+mod draft;
+mod saved;
+
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::db::Conn;
-use crate::error::{Error, Result};
-use crate::schema::settings;
-use crate::types::{Extender, Role};
+pub use draft::{Draft, OF_ROLES};
+pub use saved::Saved;
 
-/// The row of `settings` that holds a saved policy, as JSON.
-const ROW: &str = "policy";
+use crate::error::{Error, Problem, Result};
+use crate::types::{Extender, Role, Stamp};
+use crate::when;
+
+/// What a token may live over its days: the rest of its last day, in whatever zone and over whatever change of clocks.
+pub const LAST_DAY: TimeDelta = TimeDelta::hours(26);
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,14 +27,18 @@ pub struct Policy {
     /// Days, counted from generation.
     pub max_lifetime: u32,
     /// Days, for single roles; counts where it is lower than `max_lifetime`.
-    pub max_lifetime_by_role: std::collections::BTreeMap<Role, u32>,
+    pub max_lifetime_by_role: BTreeMap<Role, u32>,
     /// Whether a token may have no expiry.
     pub allow_never: bool,
     /// Who may move a token's expiry further away; everybody may bring it nearer.
     pub extend_expiry: Extender,
+    /// When a change asks for the password.
+    pub confirm: Confirm,
     /// Days for which a former value may be kept.
     pub max_grace: u32,
     pub tokens_per_account: u32,
+    /// Whether the token routes of the REST API are there.
+    pub token_api: bool,
     /// Seconds without a request after which a session ends.
     pub session_idle: u32,
     /// Seconds after sign-in at which a session ends in any case.
@@ -41,16 +51,55 @@ pub struct Policy {
     pub value_in_query: bool,
 }
 
+/// `"always"`, or a number of minutes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Confirm {
+    Always,
+    /// Minutes for which a password given in the same session is enough.
+    Within(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Word(String),
+    Minutes(u32),
+}
+
+impl TryFrom<Written> for Confirm {
+    type Error = String;
+
+    fn try_from(written: Written) -> std::result::Result<Confirm, String> {
+        match written {
+            Written::Word(word) if word == "always" => Ok(Confirm::Always),
+            Written::Minutes(minutes) => Ok(Confirm::Within(minutes)),
+            Written::Word(word) => Err(format!("confirm is “{word}”, but it has to be \"always\" or minutes")),
+        }
+    }
+}
+
+impl From<Confirm> for Written {
+    fn from(confirm: Confirm) -> Written {
+        match confirm {
+            Confirm::Always => Written::Word("always".into()),
+            Confirm::Within(minutes) => Written::Minutes(minutes),
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
             default_lifetime: 90,
             max_lifetime: 365,
-            max_lifetime_by_role: Default::default(),
+            max_lifetime_by_role: BTreeMap::new(),
             allow_never: false,
             extend_expiry: Extender::Owner,
+            confirm: Confirm::Always,
             max_grace: 7,
             tokens_per_account: 50,
+            token_api: true,
             session_idle: 60 * 60,
             session_lifetime: 24 * 60 * 60,
             password_min: 15,
@@ -60,57 +109,47 @@ impl Default for Policy {
     }
 }
 
-/// A policy as it was saved, with the version of that change: of two, the one with the higher version counts.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Saved {
-    pub version: i64,
-    pub policy: Policy,
-}
-
-impl Saved {
-    /// What anybody has saved; `None` as long as the settings file counts.
-    pub fn load(conn: &mut Conn) -> Result<Option<Saved>> {
-        let row: Option<String> = settings::table.find(ROW).select(settings::value).first(conn).optional()?;
-        row.map(|json| serde_json::from_str(&json).map_err(Error::internal)).transpose()
-    }
-
-    /// Writes the one row. The version is the transaction's own: whoever follows the database reads it again.
-    pub fn store(&self, conn: &mut Conn) -> Result<()> {
-        let json = serde_json::to_string(self).map_err(Error::internal)?;
-        let present = diesel::update(settings::table.find(ROW)).set(settings::value.eq(&json)).execute(conn)?;
-        if present == 0 {
-            let row = (settings::name.eq(ROW), settings::value.eq(&json));
-            diesel::insert_into(settings::table).values(row).execute(conn)?;
-        }
-        Ok(())
-    }
-}
-
 impl Policy {
-    /// Refuses settings that contradict each other, in one sentence.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        if self.max_lifetime == 0 || self.max_lifetime > 36_500 {
-            return Err("policy.max_lifetime has to be between 1 and 36500 days.".into());
+    /// Refuses settings that no program could keep or that contradict each other: all problems at once, each at its field.
+    pub fn check(&self) -> Result<()> {
+        let mut problems = Vec::new();
+        let mut demand = |field, holds: bool, sentence: &str| {
+            if !holds {
+                problems.push(Problem { field, sentence: sentence.to_owned() });
+            }
+        };
+        let most = self.max_lifetime;
+        let days = |n: u32| when::count(n.into(), "day");
+        demand("max_lifetime", (1..=36_500).contains(&most), "This is a whole number of days from 1 to 36,500.");
+        demand("default_lifetime", self.default_lifetime > 0, "This is a whole number of days, 1 or more.");
+        let sentence =
+            format!("{} is more than the longest lifetime, {}. Lower it.", days(self.default_lifetime), days(most));
+        demand("default_lifetime", self.default_lifetime <= most, &sentence);
+        for (role, field) in OF_ROLES {
+            let own = self.max_lifetime_by_role.get(role).copied().unwrap_or(1);
+            let sentence = format!("This is a whole number of days from 1 to the longest lifetime, {}.", days(most));
+            demand(field, (1..=most.max(1)).contains(&own), &sentence);
         }
-        if self.default_lifetime == 0 || self.default_lifetime > self.max_lifetime {
-            return Err(format!(
-                "policy.default_lifetime is {} days, but it has to be between 1 and policy.max_lifetime, {}.",
-                self.default_lifetime, self.max_lifetime
-            ));
-        }
-        if self.max_grace > 365 {
-            return Err("policy.max_grace has to be between 0 and 365 days.".into());
-        }
-        if self.tokens_per_account == 0 {
-            return Err("policy.tokens_per_account has to be at least 1.".into());
-        }
-        if self.session_idle == 0 || self.session_idle > self.session_lifetime {
-            return Err("policy.session_idle has to be between 1 second and policy.session_lifetime.".into());
-        }
-        if !(8..=128).contains(&self.password_min) {
-            return Err("policy.password_min has to be between 8 and 128 characters.".into());
-        }
-        Ok(())
+        let within = |minutes| (1..=24 * 60).contains(&minutes);
+        let holds = !matches!(self.confirm, Confirm::Within(minutes) if !within(minutes));
+        demand("confirm_minutes", holds, "This is a whole number of minutes from 1 to 1,440.");
+        demand("max_grace", self.max_grace <= 365, "This is a whole number of days from 0 to 365.");
+        let tokens = (1..=1_000_000).contains(&self.tokens_per_account);
+        demand("tokens_per_account", tokens, "This is a whole number from 1 to 1,000,000.");
+        // A session's last use is written once a minute: a shorter idle time would end sessions that are in use.
+        let idle = (5 * 60..=366 * 86_400).contains(&self.session_idle);
+        demand("session_idle", idle, "This is a time from 5 minutes to 366 days.");
+        let lifetime = (5 * 60..=366 * 86_400).contains(&self.session_lifetime);
+        demand("session_lifetime", lifetime, "This is a time from 5 minutes to 366 days.");
+        let sentence =
+            "A session cannot end by itself later than it ends in any case. Lower this, or raise the longest session.";
+        demand("session_idle", !idle || !lifetime || self.session_idle <= self.session_lifetime, sentence);
+        let password = (8..=128).contains(&self.password_min);
+        demand("password_min", password, "This is a whole number of characters from 8 to 128.");
+        let notice = (1..=10).contains(&self.expiring_notice.len())
+            && self.expiring_notice.iter().all(|days| (1..=365).contains(days));
+        demand("expiring_notice", notice, "These are up to ten whole numbers of days from 1 to 365, such as 14, 7, 1.");
+        if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }
 
     /// Days that a token of an account with that role may live.
@@ -121,6 +160,24 @@ impl Policy {
     /// Days that the form proposes to that role.
     pub fn default_days(&self, role: Role) -> u32 {
         self.default_lifetime.min(self.max_days(role))
+    }
+
+    /// Refuses an end (`None` is never) of a value that is generated at `since`. Forms judge by whole days in the person's
+    /// zone; this holds at the change itself, where the policy may be another than when the form was filled in.
+    pub fn must_allow(&self, role: Role, since: Stamp, end: Option<Stamp>) -> Result<()> {
+        let most = self.max_days(role);
+        let sentence = match end {
+            None if self.allow_never => return Ok(()),
+            Some(end) if end <= since.plus(TimeDelta::days(most.into()) + LAST_DAY) => return Ok(()),
+            None => "The policy does not allow tokens without an expiry. Choose a date.".to_owned(),
+            Some(_) => format!("The policy allows up to {}. Choose an earlier day.", when::span_of(most)),
+        };
+        Err(Error::invalid("expires_at", sentence))
+    }
+
+    /// Where it is switched off, the token routes of the REST API are not there.
+    pub fn must_have_token_api(&self) -> Result<()> {
+        if self.token_api { Ok(()) } else { Err(Error::Missing) }
     }
 
     /// How long a former value may be kept.
@@ -148,13 +205,34 @@ mod tests {
 
     #[test]
     fn the_defaults_agree_with_each_other() {
-        assert_eq!(Policy::default().check(), Ok(()));
+        assert!(Policy::default().check().is_ok());
     }
 
     #[test]
-    fn a_default_lifetime_over_the_greatest_is_refused() {
-        let wrong = Policy { default_lifetime: 400, ..Policy::default() };
-        assert!(wrong.check().unwrap_err().contains("400 days"));
+    fn each_setting_that_cannot_be_is_told_at_its_field() {
+        let usual = Policy::default;
+        let one = |role, days| BTreeMap::from([(role, days)]);
+        for (wrong, field) in [
+            (Policy { default_lifetime: 400, ..usual() }, "default_lifetime"),
+            (Policy { default_lifetime: 0, ..usual() }, "default_lifetime"),
+            (Policy { max_lifetime: 36_501, ..usual() }, "max_lifetime"),
+            (Policy { max_lifetime_by_role: one(Role::Admin, 0), ..usual() }, "max_lifetime_admin"),
+            (Policy { max_lifetime_by_role: one(Role::Viewer, 366), ..usual() }, "max_lifetime_viewer"),
+            (Policy { confirm: Confirm::Within(0), ..usual() }, "confirm_minutes"),
+            (Policy { confirm: Confirm::Within(1441), ..usual() }, "confirm_minutes"),
+            (Policy { max_grace: 366, ..usual() }, "max_grace"),
+            (Policy { tokens_per_account: 0, ..usual() }, "tokens_per_account"),
+            (Policy { session_idle: 299, ..usual() }, "session_idle"),
+            (Policy { session_idle: 86_401, ..usual() }, "session_idle"),
+            (Policy { session_lifetime: u32::MAX, ..usual() }, "session_lifetime"),
+            (Policy { password_min: 7, ..usual() }, "password_min"),
+            (Policy { password_min: 129, ..usual() }, "password_min"),
+            (Policy { expiring_notice: vec![], ..usual() }, "expiring_notice"),
+            (Policy { expiring_notice: vec![14, 0], ..usual() }, "expiring_notice"),
+        ] {
+            let Err(Error::Invalid(problems)) = wrong.check() else { panic!("{field}") };
+            assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), [field], "{problems:?}");
+        }
     }
 
     #[test]
@@ -167,5 +245,14 @@ mod tests {
             (30, 365, 365)
         );
         assert_eq!(policy.default_days(Role::Contributor), 30);
+    }
+
+    #[test]
+    fn confirm_is_a_word_or_minutes_in_every_text() {
+        let read = |text: &str| serde_json::from_str::<Confirm>(text);
+        assert_eq!(read("\"always\"").unwrap(), Confirm::Always);
+        assert_eq!(read("15").unwrap(), Confirm::Within(15));
+        assert!(read("\"never\"").is_err() && read("-1").is_err() && read("true").is_err());
+        assert_eq!(serde_json::to_string(&[Confirm::Always, Confirm::Within(15)]).unwrap(), "[\"always\",15]");
     }
 }

@@ -66,6 +66,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    account_words (account_id, word) {
+        account_id -> Text,
+        word -> Text,
+    }
+}
+
+diesel::table! {
     guesses (account_key) {
         account_key -> Text,
         failures -> BigInt,
@@ -170,6 +177,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamp>,
         removed_at -> Nullable<Timestamp>,
         version -> BigInt,
+        used_at -> Nullable<Timestamp>,
     }
 }
 
@@ -262,6 +270,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tombstones (token_id) {
+        token_id -> Text,
+        owner_id -> Text,
+        at -> Timestamp,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    repeats (call) {
+        call -> Text,
+        body -> Text,
+        made -> Text,
+        at -> Timestamp,
+    }
+}
+
 diesel::joinable!(generations -> tokens (token_id));
 diesel::joinable!(uses -> tokens (token_id));
 diesel::joinable!(calls -> tokens (token_id));
@@ -277,6 +303,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     teams,
     members,
     invitations,
+    account_words,
     guesses,
     tokens,
     generations,

@@ -65,7 +65,7 @@ impl Secret {
         text.push('_');
         text.push_str(&body);
         let check = checksum(&text);
-        text.push_str(&check);
+        text.extend(check.map(char::from));
         Ok(Secret(text))
     }
 
@@ -169,12 +169,13 @@ impl Digest {
 
     pub fn from_hex(hex: &str) -> Option<Digest> {
         let mut bytes = [0; 32];
-        // `from_str_radix` takes a sign, too.
-        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let (pairs, []) = hex.as_bytes().as_chunks::<2>() else { return None };
+        if pairs.len() != bytes.len() {
             return None;
         }
-        for (nth, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hex.get(nth * 2..nth * 2 + 2)?, 16).ok()?;
+        let half = |digit: u8| char::from(digit).to_digit(16).and_then(|half| u8::try_from(half).ok());
+        for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = half(high)? * 16 + half(low)?;
         }
         Some(Digest(bytes))
     }
@@ -201,12 +202,19 @@ fn is_well_formed(text: &str, prefix: &str) -> bool {
     if body.len() != RANDOM_CHARACTERS + CHECK_CHARACTERS || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return false;
     }
-    text.split_at_checked(text.len() - CHECK_CHARACTERS).is_some_and(|(before, check)| checksum(before) == check)
+    text.split_at_checked(text.len() - CHECK_CHARACTERS)
+        .is_some_and(|(before, check)| checksum(before) == check.as_bytes())
 }
 
-/// CRC-32 (ISO-HDLC) as six base62 characters, most significant first.
-fn checksum(text: &str) -> String {
-    format!("{:0>6}", base62::encode(crc32fast::hash(text.as_bytes())))
+/// CRC-32 (ISO-HDLC) as six base62 characters, most significant first. Every request has one checked: it makes no text.
+fn checksum(text: &str) -> [u8; CHECK_CHARACTERS] {
+    let mut left = crc32fast::hash(text.as_bytes()) as usize;
+    let mut check = [b'0'; CHECK_CHARACTERS];
+    for place in check.iter_mut().rev() {
+        *place = ALPHABET.get(left % ALPHABET.len()).copied().unwrap_or(b'0');
+        left /= ALPHABET.len();
+    }
+    check
 }
 
 #[cfg(test)]
@@ -258,7 +266,7 @@ mod tests {
     #[test]
     fn the_checksum_is_crc_32_in_base62_with_leading_zeros() {
         // CRC-32 of "123456789" is 0xCBF43926 = 3421780262: the check value of the catalogue of CRCs.
-        assert_eq!(checksum("123456789"), "3jZRME");
+        assert_eq!(&checksum("123456789"), b"3jZRME");
     }
 
     #[test]
@@ -317,5 +325,36 @@ mod tests {
         for wrong in ["zz", &"+f".repeat(32), &digest.hex()[..62], &format!("{}00", digest.hex()), &"ü".repeat(32)] {
             assert_eq!(Digest::from_hex(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn characters_are_picked_by_the_bytes_that_are_drawn_and_by_no_others() {
+        let all = Random::new(|bytes| {
+            bytes.iter_mut().zip(0..).for_each(|(byte, nth)| *byte = nth);
+            Ok(())
+        });
+        let mut bytes = [0; 3];
+        all.fill(&mut bytes).unwrap();
+        assert_eq!(bytes, [0, 1, 2]);
+        let alphabet = String::from_utf8(ALPHABET.to_vec()).unwrap();
+        assert_eq!(*all.base62(62).unwrap(), alphabet);
+        assert_eq!(*all.base62(100).unwrap(), format!("{alphabet}{}", &alphabet[..38]));
+        assert_eq!(*all.letters(26).unwrap(), "abcdefghijklmnopqrstuvwxyz");
+        assert_eq!(*all.letters(30).unwrap(), "abcdefghijklmnopqrstuvwxyzabcd");
+    }
+
+    #[test]
+    fn without_random_bytes_there_is_no_value() {
+        let broken = Random::new(|_| Err("none".into()));
+        assert!(broken.fill(&mut [0]).is_err() && broken.base62(1).is_err() && broken.letters(1).is_err());
+        assert!(Secret::generate("hp", &broken).is_err());
+    }
+
+    #[test]
+    fn a_digest_is_its_32_bytes() {
+        let bytes: [u8; 32] = std::array::from_fn(|nth| nth as u8);
+        assert_eq!(Digest::from_bytes(bytes).bytes(), &bytes);
+        assert_eq!(Digest::from_bytes(bytes).hex(), "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+        assert_eq!(Digest::from_hex(&"Af".repeat(32)).unwrap().bytes(), &[0xaf; 32]);
     }
 }

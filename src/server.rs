@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
-use crate::http::{Fault, client, fits, peer};
+use crate::http::{Fault, client, fits, peer, record_refused};
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
@@ -39,6 +39,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (HeaderName::from_static("x-frame-options"), "DENY"),
 ];
+/// Told to programs, under which the log has their request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 
 /// Who an address is for that is neither a page nor a program's.
@@ -101,6 +103,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
     let code = setup_code(&app, &tokens).map_err(|error| error.to_string())?;
     let shown = code.0.as_ref().map(|code| code.reveal().to_owned());
     let limits = config.limits;
+    let description = web::Data::new(api::openapi::document(config.public_url.as_str()));
     let (code, config) = (web::Data::new(code), web::Data::new(config));
     assets::prepare();
     let program = move || {
@@ -110,6 +113,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
             .app_data(config.clone())
             .app_data(code.clone())
             .app_data(tokens.clone())
+            .app_data(description.clone())
             .wrap(from_fn(surround))
             .configure(routes)
             .configure(api::routes)
@@ -175,7 +179,9 @@ async fn measured(app: web::Data<Arc<App>>, config: web::Data<Config>, request: 
 /// No route took the request: an address that is not there, or one that is there for another HTTP method.
 async fn missing(request: HttpRequest) -> Result<HttpResponse> {
     let path = request.path();
-    let open = OPEN.iter().filter(|row| fits(row.path, path)).map(|row| row.method);
+    // That something is there for operators is not for all to know.
+    let told = OPEN.iter().filter(|row| row.audience != Audience::Operator);
+    let open = told.filter(|row| fits(row.path, path)).map(|row| row.method);
     let methods: Vec<&str> = crate::web::methods_of(path).into_iter().chain(open).collect();
     if methods.is_empty() {
         return Err(Error::Missing);
@@ -210,10 +216,19 @@ async fn surround(
             return Err(actix_web::error::InternalError::from_response(error, answer).into());
         }
     };
+    let fault = answer.response().extensions().get::<Fault>().cloned();
+    if let Some(fault) = &fault {
+        record_refused(answer.request(), fault).await;
+    }
     if is_last {
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     put_headers(answer.headers_mut(), has_tls);
+    if answer.request().path().starts_with("/api/")
+        && let Ok(id) = HeaderValue::from_str(&request_id(answer.request()))
+    {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
     let status = answer.status().as_u16();
     // Passes are nearly all there is, and usage counts them: a line for each costs more than the verdict.
     let is_pass = status == 200 && answer.request().path().starts_with("/verify");
@@ -222,7 +237,7 @@ async fn surround(
     }
     let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
     let id = request_id(answer.request());
-    let cause = answer.response().extensions().get::<Fault>().and_then(|fault| fault.cause.clone());
+    let cause = fault.and_then(|fault| fault.cause);
     let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
     let milliseconds = started.elapsed().as_millis() as u64;
     match cause {

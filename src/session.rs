@@ -1,5 +1,6 @@
 //! Sessions: a person signed in at one browser. The row is what counts; the browser holds a key whose digest finds it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -52,20 +53,22 @@ pub async fn sign_in(
     zone: Option<Zone>,
     origin: Origin,
 ) -> Result<Session> {
-    let account = match account::check_password(app, email, password).await {
-        Ok(account) => account,
-        Err(refusal @ Error::Unconfirmed { .. }) => {
-            let email = email.to_owned();
-            app.write(move |tx| refused(tx, &email, origin)).await?;
-            return Err(refusal);
-        }
-        Err(other) => return Err(other),
-    };
+    let account = prove(app, email, password, &origin).await?;
     app.write(move |tx| {
         account::guess_zone(tx, &account, zone)?;
         start(tx, &account, origin)
     })
     .await
+}
+
+/// The account that a password is right for; a wrong one is told to its owner.
+pub async fn prove(app: &Arc<App>, email: &str, password: Password, origin: &Origin) -> Result<Account> {
+    let checked = account::check_password(app, email, password).await;
+    if let Err(Error::Unconfirmed { .. }) = &checked {
+        let (email, origin) = (email.to_owned(), origin.clone());
+        app.write(move |tx| refused(tx, &email, origin)).await?;
+    }
+    checked
 }
 
 /// Makes a session for an account that has just proved itself; the former one of that browser is ended by its cookie.
@@ -174,6 +177,16 @@ pub fn living(
         .filter(sessions::created_at.gt(now.minus(policy.lifetime())))
         .order((sessions::id.eq(present).desc(), sessions::seen_at.desc(), sessions::id.desc()));
     Ok(rows.select(Session::as_select()).load(conn)?)
+}
+
+/// When accounts were last seen in a session that still has a row.
+pub fn last_seen(conn: &mut Conn, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, Stamp>> {
+    let seen = sessions::table
+        .filter(sessions::account_id.eq_any(accounts))
+        .group_by(sessions::account_id)
+        .select((sessions::account_id, diesel::dsl::max(sessions::seen_at)));
+    let seen: Vec<(AccountId, Option<Stamp>)> = seen.load(conn)?;
+    Ok(seen.into_iter().filter_map(|(account, at)| Some((account, at?))).collect())
 }
 
 /// Those that are meant, all of them or none: another's session and one that has ended are missing alike.

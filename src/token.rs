@@ -17,18 +17,28 @@ use crate::secret::{Digest, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::{AccountId, AccountKind, Lines, Stamp, Status, TokenId, TokenKind};
 
+pub mod all;
+pub mod cut;
+pub mod descent;
 pub mod draft;
 pub mod edit;
+pub mod expiry;
+pub mod hand_over;
 mod learn;
 pub mod list;
+pub mod purge;
+pub mod query;
 pub mod regenerate;
+pub mod session;
 #[cfg(test)]
 mod tests;
 
+use descent::Bounds;
 use learn::{facts, known_values};
+use purge::forget;
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
-pub use learn::changed_since;
+pub use learn::{changed_since, every};
 
 const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
 /// How many tokens one change may name.
@@ -94,7 +104,8 @@ pub fn check_free(conn: &mut Conn, owner: &AccountId, name: &str, except: Option
 
 /// How many tokens of an account count against the policy's limit.
 pub fn count_of(conn: &mut Conn, owner: &AccountId) -> Result<i64> {
-    Ok(tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null())).count().get_result(conn)?)
+    let counted = tokens::table.filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()));
+    Ok(counted.filter(tokens::kind.ne(TokenKind::Session)).count().get_result(conn)?)
 }
 
 /// Makes the token and its first value; the answer is the only place where that value ever is.
@@ -119,6 +130,8 @@ pub fn generate(
     if new.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
     }
+    tx.policy.must_allow(owner.role, tx.now, new.expires_at)?;
+    Bounds::of(tx.conn, actor)?.must_hold(&new)?;
     let value = Secret::generate(prefix, tx.random)?;
     let token = Token {
         id: tx.id()?,
@@ -186,7 +199,8 @@ pub fn visible(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<Token> {
 }
 
 fn seen(conn: &mut Conn, actor: &Actor, id: &TokenId) -> Result<(Token, Account, Relation)> {
-    let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
+    let found = tokens::table.filter(tokens::id.eq(id).and(tokens::kind.ne(TokenKind::Session)));
+    let token: Token = found.select(Token::as_select()).first(conn)?;
     let owner = account::by_id(conn, &token.owner_id)?;
     let relation = account::relation(conn, actor, &owner)?;
     actor.must_see(relation, Deed::SeeTokens)?;
@@ -240,6 +254,12 @@ pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Res
     }
 }
 
+/// The token that an actor speaks by.
+pub fn spoken_by(conn: &mut Conn, actor: &Actor) -> Result<Token> {
+    let Via::Token(id) = &actor.via else { return Err(Error::SignedOut) };
+    Ok(tokens::table.find(id).select(Token::as_select()).first(conn)?)
+}
+
 /// All of them, each [`changeable`], in the order of their ids; or an error.
 pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Token>> {
     if ids.len() > MOST_AT_ONCE {
@@ -253,7 +273,8 @@ pub fn select(conn: &mut Conn, actor: &Actor, ids: &[TokenId]) -> Result<Vec<Tok
         let rows = tokens::table.filter(tokens::id.eq_any(chunk.iter().copied())).order(tokens::id);
         selected.extend(rows.select(Token::as_select()).load::<Token>(conn)?);
     }
-    if selected.len() != wanted.len() || selected.iter().any(|token| token.removed_at.is_some()) {
+    let is_gone = |token: &Token| token.removed_at.is_some() || token.kind == TokenKind::Session;
+    if selected.len() != wanted.len() || selected.iter().any(is_gone) {
         return Err(Error::Missing);
     }
     let owners: BTreeSet<&AccountId> = selected.iter().map(|token| &token.owner_id).collect();
@@ -274,6 +295,8 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     let version = tx.version()?;
     let mut changed = select(tx.conn, actor, ids)?;
     changed.retain(|token| token.enabled != enabled);
+    let bounds = Bounds::of(tx.conn, actor)?;
+    changed.iter().try_for_each(|token| bounds.must_reach(token))?;
     if enabled {
         let owners: BTreeSet<&AccountId> = changed.iter().map(|token| &token.owner_id).collect();
         for owner in owners {
@@ -334,6 +357,12 @@ pub fn by_value(conn: &mut Conn, actor: &Actor, digest: Digest) -> Result<Option
     Ok(actor.may_as(relation, Deed::SeeTokens).then_some((token, value)))
 }
 
+/// The name of each token of these that there is, and whether it is removed.
+pub fn names(conn: &mut Conn, ids: &[TokenId]) -> Result<Vec<(TokenId, String, bool)>> {
+    let rows = tokens::table.filter(tokens::id.eq_any(ids));
+    Ok(rows.select((tokens::id, tokens::name, tokens::removed_at.is_not_null())).load(conn)?)
+}
+
 /// Whether any token has or had that value.
 pub fn is_value(conn: &mut Conn, digest: Digest) -> Result<bool> {
     let count: i64 = generations::table.filter(generations::digest.eq(digest.hex())).count().get_result(conn)?;
@@ -391,4 +420,25 @@ pub fn count_by_set(conn: &mut Conn) -> Result<BTreeMap<String, usize>> {
         .select((tokens::access_set, diesel::dsl::count_star()))
         .load(conn)?;
     Ok(counted.into_iter().filter_map(|(slug, n)| Some((slug?, usize::try_from(n).ok()?))).collect())
+}
+
+/// How many tokens of each account may still live: neither removed nor past their end.
+pub fn living_by_owner(conn: &mut Conn, owners: &[AccountId], now: Stamp) -> Result<BTreeMap<AccountId, i64>> {
+    let counted = tokens::table
+        .filter(tokens::owner_id.eq_any(owners).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .group_by(tokens::owner_id)
+        .select((tokens::owner_id, diesel::dsl::count_star()));
+    Ok(counted.load::<(AccountId, i64)>(conn)?.into_iter().collect())
+}
+
+/// The same tokens themselves, by name.
+pub fn living_of(conn: &mut Conn, owner: &AccountId, now: Stamp) -> Result<Vec<Token>> {
+    let living = tokens::table
+        .filter(tokens::owner_id.eq(owner).and(tokens::removed_at.is_null()))
+        .filter(tokens::expires_at.is_null().or(tokens::expires_at.gt(now)))
+        .filter(tokens::kind.ne(TokenKind::Session))
+        .order((tokens::name_key, tokens::id));
+    Ok(living.select(Token::as_select()).load(conn)?)
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{Text, Timestamp};
+use diesel::sqlite::Sqlite;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -68,13 +70,39 @@ where
     }
 }
 
-impl<DB: Backend> FromSql<Timestamp, DB> for Stamp
-where
-    NaiveDateTime: FromSql<Timestamp, DB>,
-{
-    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Stamp> {
-        NaiveDateTime::from_sql(bytes).map(Stamp)
+impl FromSql<Timestamp, Pg> for Stamp {
+    fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Stamp> {
+        <NaiveDateTime as FromSql<Timestamp, Pg>>::from_sql(bytes).map(Stamp)
     }
+}
+
+/// Start reads a million of them: what we have written is taken apart by hand, all else by the general rules.
+impl FromSql<Timestamp, Sqlite> for Stamp {
+    fn from_sql(mut bytes: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Stamp> {
+        match as_written(bytes.read_text()) {
+            Some(written) => Ok(Stamp(written)),
+            None => <NaiveDateTime as FromSql<Timestamp, Sqlite>>::from_sql(bytes).map(Stamp),
+        }
+    }
+}
+
+/// `2026-11-23 10:00:00`, with or without `.123`.
+fn as_written(text: &str) -> Option<NaiveDateTime> {
+    let (date, time) = text.split_once(' ')?;
+    let (time, millis) = match time.split_once('.') {
+        Some((time, millis)) if millis.len() == 3 => (time, millis.parse().ok()?),
+        Some(_) => return None,
+        None => (time, 0),
+    };
+    let mut date = date.splitn(3, '-');
+    let date = NaiveDate::from_ymd_opt(date.next()?.parse().ok()?, number(date.next()?)?, number(date.next()?)?)?;
+    let mut time = time.splitn(3, ':');
+    date.and_hms_milli_opt(number(time.next()?)?, number(time.next()?)?, number(time.next()?)?, millis)
+}
+
+/// Of two digits.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| text.len() == 2)
 }
 
 /// A list kept as text, one entry per line: scopes, allow lists, addresses. Entries are never empty.
@@ -335,6 +363,27 @@ mod tests {
         }
         for wrong in ["", "10.0.0.0/33", "10.0.0", "::ffff:10.0.0.0/129", "example.org"] {
             assert_eq!(parse_net(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_read_as_it_was_written_and_nothing_else_is() {
+        for moment in
+            ["2026-11-23 10:00:00", "2026-11-23 23:59:59.999", "2024-02-29 00:00:00.001", "9999-12-31 00:00:00"]
+        {
+            let read = as_written(moment).unwrap();
+            assert_eq!(read.format("%F %T%.f").to_string(), moment);
+        }
+        for other in [
+            "",
+            "2026-11-23",
+            "2026-11-23T10:00:00",
+            "2026-11-23 10:00:00.1234",
+            "2026-02-30 10:00:00",
+            "2026-11-23 10:00",
+            "2461369.5",
+        ] {
+            assert_eq!(as_written(other), None, "{other}");
         }
     }
 }

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{App, HttpResponse, HttpServer, web};
 
+use hallpass::door::Server;
+use hallpass::limits::Limits;
+
 use super::fill::Stock;
 
 /// As an answer of `/verify` has them, with values of like length.
@@ -46,16 +49,25 @@ pub struct Figures {
 pub struct Process(Child);
 
 impl Drop for Process {
+    /// Asked first: nginx killed would leave its worker behind.
     fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        for _ in 0..100 {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 impl Process {
-    pub fn bare(port: usize) -> Process {
+    /// `server` is `actix` or `door`.
+    pub fn bare(server: &str, port: usize) -> Process {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let bare = Process(command.args(["bare", &format!("127.0.0.1:{port}")]).spawn().unwrap());
+        let bare = Process(command.args(["bare", server, &format!("127.0.0.1:{port}")]).spawn().unwrap());
         until_answered(port, "/verify", "204");
         bare
     }
@@ -71,14 +83,19 @@ impl Process {
     }
 }
 
-/// What a verification cannot be faster than: the settings of `server::bind`, and an answer with as many headers.
-pub fn bare(address: &str) {
+/// What a verification cannot be faster than: an answer with as many headers, from actix-web's own server or from ours.
+pub fn bare(server: &str, address: &str) {
     async fn answer() -> HttpResponse {
         let mut answer = HttpResponse::NoContent();
         for (name, value) in HEADERS {
             answer.insert_header((HeaderName::from_static(name), HeaderValue::from_static(value)));
         }
         answer.finish()
+    }
+    if server == "door" {
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        let server = Server::new(listener, Limits::STANDARD, || App::new().route("/verify", web::to(answer))).unwrap();
+        return actix_web::rt::System::new().block_on(server.run()).unwrap();
     }
     let server = HttpServer::new(|| App::new().route("/verify", web::to(answer)))
         .tcp_nodelay(true)

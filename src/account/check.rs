@@ -93,7 +93,8 @@ pub fn hash_error(cause: HashError) -> Error {
     }
 }
 
-fn guesses_of(conn: &mut Conn, key: &str) -> Result<Guesses> {
+/// How often a password was wrong for an address, by its key.
+pub fn guesses_of(conn: &mut Conn, key: &str) -> Result<Guesses> {
     let row: Option<(i64, Stamp)> =
         guesses::table.find(key).select((guesses::failures, guesses::last_at)).first(conn).optional()?;
     Ok(row.map_or_else(Guesses::default, |(failures, last)| Guesses {

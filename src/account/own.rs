@@ -2,11 +2,12 @@
 
 use diesel::prelude::*;
 
-use super::{Account, by_id, check_name};
+use super::{Account, by_id, check_name, list};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::error::{Error, OrMissing, Problem, Result};
 use crate::schema::{accounts, sessions};
+use crate::token;
 use crate::tx::Tx;
 use crate::types::SessionId;
 use crate::when::{DateStyle, Zone};
@@ -60,6 +61,7 @@ pub fn edit_profile(tx: &mut Tx<'_>, actor: &Actor, draft: &ProfileDraft) -> Res
         ))
         .execute(tx.conn)
         .or_missing()?;
+    list::put_words(tx, &account)?;
     let detail = serde_json::json!({ "before": shown(&before), "after": shown(&account) });
     let subject = Subject::account(&account.id, &account.name);
     audit::record(tx, actor, "account.edit", subject, Some(&account.id), detail)?;
@@ -94,6 +96,7 @@ pub fn change_password(
         return Err(Error::SignedOut);
     }
     let ended = diesel::delete(sessions_of().filter(sessions::id.ne(present))).execute(tx.conn)?;
+    let ended = ended + token::session::end_all(tx, &account.id)?;
     diesel::update(accounts::table.find(&account.id)).set(accounts::password.eq(phc)).execute(tx.conn).or_missing()?;
     let subject = Subject::account(&account.id, &account.name);
     let detail = serde_json::json!({ "sessions_ended": ended });

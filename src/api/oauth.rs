@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use futures_core::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
-use super::bearer::Bearer;
+use super::bearer::{Bearer, Confirmed};
 use crate::account;
 use crate::app::App;
 use crate::catalogue::own::Introspect;
@@ -74,7 +74,7 @@ pub async fn introspect(
 /// `POST /oauth/revoke`: the current value takes its token with it; a former one that is still in its grace period ends alone.
 /// 200 for what is not there or over already (section 2.2).
 pub async fn revoke(
-    caller: Bearer<Introspect>,
+    caller: Confirmed<Introspect>,
     form: Fields,
     app: web::Data<Arc<App>>,
 ) -> Result<HttpResponse, OauthError> {

@@ -6,7 +6,7 @@ use crate::db::{Conn, MultiBackend, like};
 use crate::error::Result;
 use crate::guess::account_key;
 use crate::schema::{accounts, apis, events, teams, tokens};
-use crate::types::{AccountId, ApiId, EventId, Stamp, TeamId, TokenId};
+use crate::types::{AccountId, AccountKind, ApiId, EventId, Stamp, TeamId, TokenId};
 
 /// Things that one name may stand for.
 const NAMESAKES: i64 = 20;
@@ -111,9 +111,12 @@ pub fn actions(conn: &mut Conn) -> Result<Vec<String>> {
         let next = events::table.filter(events::action.gt(last)).order(events::action).select(events::action);
         match next.first(conn).optional()? {
             Some(action) => actions.push(action),
-            None => return Ok(actions),
+            None => break,
         }
     }
+    // Databases differ in how they sort a dot.
+    actions.sort();
+    Ok(actions)
 }
 
 fn actors(conn: &mut Conn, typed: &str) -> Result<Indexed> {
@@ -145,7 +148,10 @@ fn accounts_named(conn: &mut Conn, typed: &str) -> Result<Vec<AccountId>> {
     let found = accounts::table.limit(NAMESAKES).select(accounts::id).into_boxed();
     let found = match typed.contains('@') {
         true => found.filter(accounts::email_key.eq(account_key(typed))),
-        false => found.filter(accounts::name.eq(typed.to_owned())),
+        // Of both kinds, as the index of names begins with them.
+        false => {
+            found.filter(accounts::kind.eq_any(AccountKind::ALL)).filter(accounts::name_key.eq(typed.to_lowercase()))
+        }
     };
     Ok(found.load(conn)?)
 }

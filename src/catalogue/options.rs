@@ -138,9 +138,8 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
             }
             _ => match retry {
                 Some((after_star, from)) => {
-                    p = after_star;
-                    t = from + 1;
-                    retry = Some((after_star, from + 1));
+                    let next = from + 1;
+                    (p, t, retry) = (after_star, next, Some((after_star, next)));
                 }
                 None => return false,
             },
@@ -196,6 +195,13 @@ mod tests {
             ("control:get", false),
             ("other:*", false),
             ("*:*x*", false),
+            ("control:getEnvs**", true),
+            ("control:getEnvsX", false),
+            ("control:getEnvs*X", false),
+            ("control:*tEn*s", true),
+            ("control:*tEn*v", false),
+            ("*o*o*:*", true),
+            ("*o*o*o*:*", false),
         ] {
             assert_eq!(fits(pattern, "control", "getEnvs"), fitting, "{pattern}");
         }
@@ -237,5 +243,78 @@ mod tests {
         let fields: Vec<_> = wrong.check().iter().map(|problem| problem.field).collect();
         assert_eq!(fields, ["hosts", "base_path", "greedy", "kinds", "least_roles", "resources"]);
         assert_eq!(options(|o| o.hosts = ["api.example.org:8443"].iter().collect()).check(), []);
+    }
+
+    #[test]
+    fn a_line_of_a_known_word_and_a_pattern_is_right_and_its_pattern_is_looked_at_too() {
+        let right = options(|o| {
+            o.kinds = ["read *:get*", "write  a:b", "delete *:*"].iter().collect();
+            o.least_roles = ["admin billing:*", "owner *:stop"].iter().collect();
+            o.greedy = ["files:*"].iter().collect();
+            o.resources = ["zones zone_id"].iter().collect();
+            o.base_path = Some("/1.0".into());
+        });
+        assert_eq!(right.check(), []);
+        for pattern in ["get", "a:", ":b", ""] {
+            let kinds = options(|o| o.kinds = [format!("read {pattern}")].iter().collect()).check();
+            let roles = options(|o| o.least_roles = [format!("admin {pattern}")].iter().collect()).check();
+            assert_eq!((kinds.len(), roles.len()), (1, 1), "{pattern}");
+            if !pattern.is_empty() {
+                let sentence = format!("“{pattern}” is not a pattern like SERVICE:METHOD;");
+                assert!(kinds[0].sentence.starts_with(&sentence), "{}", kinds[0].sentence);
+                assert!(roles[0].sentence.starts_with(&sentence), "{}", roles[0].sentence);
+            }
+        }
+        assert_eq!(options(|o| o.kinds = ["read a b:c"].iter().collect()).check().len(), 1);
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_address_with_or_without_a_port_and_nothing_around_it() {
+        let is_right = |host: &str| options(|o| o.hosts = [host].iter().collect()).check().is_empty();
+        for right in [
+            "api.example.org",
+            "API.example.org",
+            "api.example.org:80",
+            "localhost:8443",
+            "10.0.0.7",
+            "[2001:db8::7]:443",
+        ] {
+            assert!(is_right(right), "{right}");
+        }
+        for wrong in
+            ["user@api.example.org", "api.example.org/v1", "api.example.org?x", "api.example.org:99999", "a b", ":80"]
+        {
+            assert!(!is_right(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_base_path_begins_with_a_slash_ends_with_none_and_is_plain() {
+        let is_right = |base: &str| options(|o| o.base_path = Some(base.into())).check().is_empty();
+        for right in ["", "/1.0", "/api/v1"] {
+            assert!(is_right(right), "{right}");
+        }
+        for wrong in ["/", "1.0", "/1.0/", "/a//b", "/a?b", "/a#b", "/{a}", "/a b"] {
+            assert!(!is_right(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_fit_no_method_are_told() {
+        let options = options(|o| {
+            o.kinds = ["read zones:list*", "write zones:make*"].iter().collect();
+            o.least_roles = ["admin billing:*"].iter().collect();
+            o.greedy = ["zones:listZones", "files:*"].iter().collect();
+        });
+        let methods = [("zones", "listZones"), ("zones", "readZone")];
+        assert_eq!(options.unused(methods.into_iter()), ["zones:make*", "billing:*", "files:*"]);
+    }
+
+    #[test]
+    fn the_methods_that_a_greedy_line_fits_are_greedy_and_no_others() {
+        let options = options(|o| o.greedy = ["files:read*", "logs:*"].iter().collect());
+        let greedy = |service, name| options.is_greedy(service, name);
+        assert!(greedy("files", "readFile") && greedy("logs", "any"));
+        assert!(!greedy("files", "writeFile") && !greedy("zones", "readFile"));
     }
 }

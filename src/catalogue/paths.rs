@@ -249,10 +249,8 @@ impl Paths {
 
     fn fold<'s>(&self, segment: &'s str) -> Cow<'s, str> {
         match self.case {
-            Case::Ignored if segment.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-                segment.to_ascii_lowercase().into()
-            }
-            _ => segment.into(),
+            Case::Ignored => segment.to_ascii_lowercase().into(),
+            Case::Exact => segment.into(),
         }
     }
 }

@@ -209,7 +209,7 @@ fn octets(path: &str) -> impl Iterator<Item = Result<Octet, Refused>> {
 
 pub(super) fn pair(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    Some(digit(high?)? << 4 | digit(low?)?)
+    Some(digit(high?)? * 16 + digit(low?)?)
 }
 
 fn decode_path(inside: &str, options: TargetOptions) -> Result<Cow<'_, str>, Refused> {

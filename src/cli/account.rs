@@ -6,13 +6,17 @@ use clap::Subcommand;
 use comfy_table::{Table, presets};
 
 use super::{ask_password, open};
-use crate::account::{self, PersonDraft};
+use crate::account::{self, Account, PersonDraft, invitation};
 use crate::actor::{Actor, wording};
 use crate::app::App;
 use crate::config::Config;
+use crate::db::Conn;
 use crate::error::Error;
 use crate::password::{self, Password};
-use crate::types::Role;
+use crate::token;
+use crate::tx::Tx;
+use crate::types::{AccountKind, Role};
+use crate::when;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -25,10 +29,27 @@ pub enum Command {
         #[arg(long, default_value = "contributor", value_parser = role)]
         role: Role,
     },
+    /// Add a person without a password and print the link, once, by which they set one; for somebody known: a new link
+    Invite {
+        email: String,
+        #[arg(long)]
+        name: Option<String>,
+        /// viewer, token_creator, contributor, admin or owner
+        #[arg(long, default_value = "contributor", value_parser = role)]
+        role: Role,
+    },
     /// List all accounts
     List,
-    /// Freeze all tokens of an account and end its sessions
+    /// Freeze all tokens of an account and end its sessions; its service accounts are disabled with it
     Disable { email: String },
+    /// Let a disabled account sign in again, and its tokens pass
+    Enable { email: String },
+    /// Give an account another role
+    Role {
+        email: String,
+        #[arg(value_parser = role)]
+        role: Role,
+    },
     /// Set a new password and forget wrong guesses
     Passwd { email: String },
 }
@@ -41,13 +62,18 @@ pub fn run(config: &Config, command: Command) -> Result<(), String> {
     let app = open(config)?;
     match command {
         Command::Add { email, name, role } => add(&app, email, name, role),
+        Command::Invite { email, name, role } => invite(&app, config, email, name, role),
         Command::List => list(&app),
-        Command::Disable { email } => {
-            let done = app.write_now(|tx| {
-                let found = account::by_email(tx.conn, &email)?.ok_or(Error::Missing)?;
-                account::disable(tx, &Actor::operator(), &found.id)
-            });
-            done.map(|account| println!("Disabled {}.", account.label())).map_err(|error| of(&email, error))
+        Command::Disable { email } => disable(&app, &email),
+        Command::Enable { email } => {
+            let done = change(&app, &email, |tx, found| account::enable(tx, &Actor::operator(), &found.id));
+            done.map(|account| println!("Enabled {}. Service accounts stay disabled.", account.label()))
+        }
+        Command::Role { email, role } => {
+            let operator = Actor::operator();
+            let done =
+                change(&app, &email, |tx, found| account::set_role(tx, &operator, &found.id, role, found.version));
+            done.map(|account| println!("{} has the role {} now.", account.label(), wording(role)))
         }
         Command::Passwd { email } => passwd(&app, &email),
     }
@@ -66,18 +92,75 @@ fn add(app: &Arc<App>, email: String, name: Option<String>, role: Role) -> Resul
     Ok(())
 }
 
+/// Finds the account by its address and does something to it.
+fn change(
+    app: &Arc<App>,
+    email: &str,
+    verb: impl FnOnce(&mut Tx<'_>, &Account) -> crate::error::Result<Account>,
+) -> Result<Account, String> {
+    let done = app.write_now(|tx| {
+        let found = account::by_email(tx.conn, email)?.ok_or(Error::Missing)?;
+        verb(tx, &found)
+    });
+    done.map_err(|error| of(email, error))
+}
+
+fn invite(app: &Arc<App>, config: &Config, email: String, name: Option<String>, role: Role) -> Result<(), String> {
+    let usual = email.split('@').next().unwrap_or_default().to_owned();
+    let draft = PersonDraft { name: name.unwrap_or(usual), email: email.clone(), role };
+    let made = app.write_now(|tx| match account::by_email(tx.conn, &email)? {
+        Some(known) => invitation::make_link(tx, &Actor::operator(), &known.id, known.version),
+        None => invitation::invite(tx, &Actor::operator(), &draft),
+    });
+    let (account, key) = made.map_err(|error| of(&email, error))?;
+    let link = config.public_url.join(&format!("invite/{}", key.reveal())).map_err(|cause| cause.to_string())?;
+    println!("{link}");
+    eprintln!("Pass this link on to {}. It sets a password, works once, for 7 days.", account.label());
+    Ok(())
+}
+
+fn disable(app: &Arc<App>, email: &str) -> Result<(), String> {
+    let now = app.now();
+    let mut frozen = (0, 0);
+    let account = change(app, email, |tx, found| {
+        let services = account::services_of(tx.conn, &found.id)?.len();
+        frozen = (token::living_of(tx.conn, &found.id, now)?.len(), services);
+        account::disable(tx, &Actor::operator(), &found.id)
+    })?;
+    println!("Disabled {}.", account.label());
+    if frozen != (0, 0) {
+        let (tokens, services) =
+            (when::count(frozen.0 as u64, "token"), when::count(frozen.1 as u64, "service account"));
+        println!("Nothing was removed: {tokens} and {services} are frozen. The account's page hands them over.");
+    }
+    Ok(())
+}
+
 fn list(app: &Arc<App>) -> Result<(), String> {
-    let accounts = app.db.read(account::all).map_err(|error| error.to_string())?;
+    let now = app.now();
+    let read = |conn: &mut Conn| {
+        let (people, services): (Vec<Account>, Vec<Account>) =
+            account::all(conn)?.into_iter().partition(|account| account.kind == AccountKind::Person);
+        // As many at once as one statement takes.
+        let mut listed = Vec::with_capacity(people.len());
+        for some in people.chunks(500) {
+            listed.append(&mut account::list::dress(conn, some.to_vec(), now)?);
+        }
+        Ok((listed, services))
+    };
+    let (people, services) = app.db.read(read).map_err(|error| error.to_string())?;
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["E-MAIL OR NAME", "KIND", "ROLE", "STATE", "SINCE"]);
-    for account in &accounts {
-        table.add_row([
-            account.label(),
-            account.kind.as_str(),
-            account.role.as_str(),
-            if account.enabled { "enabled" } else { "disabled" },
-            &account.created_at.utc().format("%Y-%m-%d").to_string(),
-        ]);
+    table.load_preset(presets::NOTHING);
+    table.set_header(["E-MAIL OR NAME", "KIND", "ROLE", "TEAMS", "STATE", "SINCE"]);
+    let since = |account: &Account| account.created_at.utc().format("%Y-%m-%d").to_string();
+    for listed in &people {
+        let (account, teams) = (&listed.account, listed.teams.join(", "));
+        let (kind, role, state) = (account.kind.as_str(), account.role.as_str(), listed.state.word());
+        table.add_row([account.label(), kind, role, &teams, state, &since(account)]);
+    }
+    for account in services.iter().filter(|account| account.removed_at.is_none()) {
+        let state = if account.enabled { "active" } else { "disabled" };
+        table.add_row([account.label(), account.kind.as_str(), account.role.as_str(), "", state, &since(account)]);
     }
     println!("{table}");
     Ok(())

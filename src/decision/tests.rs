@@ -1,5 +1,6 @@
 //! The decision agrees with a slow, obvious one on random worlds and on requests that nearly fit.
 
+mod descent;
 mod reference;
 mod world;
 

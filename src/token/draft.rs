@@ -18,6 +18,8 @@ use crate::when::{self, Zone};
 pub const NAME_MOST: usize = 100;
 const DESCRIPTION_MOST: usize = 500;
 const ALLOW_MOST: usize = 128;
+pub(super) const ADMINS_EXTEND: &str =
+    "The policy lets only administrators move an expiry further away. Choose an earlier day.";
 /// An expired value never lives again, whoever edits its token.
 pub(super) const EXPIRED: &str = "This token has expired. Regenerate its value to give it a new expiry.";
 
@@ -28,6 +30,8 @@ pub enum Expiry {
     Days(u32),
     /// A day as typed: the end of it in the person's time zone.
     Day(String),
+    /// An instant, as programs say it.
+    At(Stamp),
     Never,
 }
 
@@ -206,10 +210,20 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
             return Err("Choose the day on which the token stops working.".into());
         }
         Expiry::Day(typed) => Some(when::parse_day(typed.trim()).map_err(|problem| problem.to_string())?),
+        Expiry::At(instant) if *instant <= limits.now && !limits.has_end(*instant) => {
+            return Err("That moment is in the past. Choose a later one.".into());
+        }
+        Expiry::At(instant) => Some(when::day_of(instant.utc(), limits.zone)),
     };
-    let new = day.map(|day| Stamp::from(when::end_of_day(day, limits.zone)));
+    let new = match expiry {
+        Expiry::At(instant) => Some(*instant),
+        _ => day.map(|day| Stamp::from(when::end_of_day(day, limits.zone))),
+    };
     if let Some(standing) = &limits.standing {
-        let same_day = |end: Stamp| Some(when::day_of(end.utc(), limits.zone)) == day;
+        let same_day = |end: Stamp| match expiry {
+            Expiry::At(instant) => *instant == end,
+            _ => Some(when::day_of(end.utc(), limits.zone)) == day,
+        };
         match standing.expires_at {
             None if new.is_none() => return Ok(None),
             Some(end) if same_day(end) => return Ok(Some(end)),
@@ -220,7 +234,7 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
         }
     }
     match (day, &limits.standing) {
-        (Some(day), _) if day < today => {
+        (Some(day), _) if day < today && !matches!(expiry, Expiry::At(_)) => {
             return Err("That day is in the past. Choose today or a later day.".into());
         }
         // `None` is the latest of all ends.
@@ -228,9 +242,7 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
             return Ok(new);
         }
         (_, Some(standing)) if !standing.may_extend => {
-            return Err(
-                "The policy lets only administrators move an expiry further away. Choose an earlier day.".into()
-            );
+            return Err(ADMINS_EXTEND.into());
         }
         _ => {}
     }
@@ -248,6 +260,11 @@ pub fn check_expiry(expiry: &Expiry, limits: &Limits<'_>) -> Result<Option<Stamp
 }
 
 impl Limits<'_> {
+    /// Whether the edited token ends at that instant already.
+    fn has_end(&self, instant: Stamp) -> bool {
+        self.standing.is_some_and(|standing| standing.expires_at == Some(instant))
+    }
+
     /// The latest day that the policy allows.
     pub fn last_day(&self) -> chrono::NaiveDate {
         when::in_days(self.since.utc(), self.policy.max_days(self.role), self.zone)

@@ -5,8 +5,9 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::draft::EXPIRED;
-use super::{NAME_TAKEN, NewToken, Token, changeable, facts, fold, must_reach, values_of};
+use super::descent::Bounds;
+use super::draft::{ADMINS_EXTEND, EXPIRED};
+use super::{NAME_TAKEN, NewToken, Standing, Token, changeable, facts, fold, must_reach, values_of};
 use crate::account;
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
@@ -88,6 +89,9 @@ pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) 
         return Err(Error::Stale);
     }
     let mut after = edit.applied(&before);
+    let bounds = Bounds::of(tx.conn, actor)?;
+    bounds.must_reach(&before)?;
+    bounds.must_hold(&after.settings())?;
     let difference = Difference::between(&before, &after);
     if difference.is_empty() {
         return Ok(before);
@@ -98,6 +102,9 @@ pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) 
     }
     if after.expires_at != before.expires_at && is_past(after.expires_at) {
         return Err(Error::invalid("expires_at", "That moment has passed meanwhile. Choose a later day."));
+    }
+    if after.expires_at != before.expires_at && is_later(after.expires_at, before.expires_at) {
+        must_extend(tx, actor, &before, after.expires_at)?;
     }
     after.version = version;
     diesel::update(tokens::table.find(&after.id))
@@ -133,6 +140,21 @@ pub fn edit(tx: &mut Tx<'_>, actor: &Actor, catalogue: &Catalogue, edit: &Edit) 
     let values = values_of(tx.conn, &after.id)?;
     tx.changed(Change::Token(facts(&after, &values, tx.now)));
     Ok(after)
+}
+
+/// No expiry is the latest of all.
+pub(super) fn is_later(end: Option<Stamp>, than: Option<Stamp>) -> bool {
+    than.is_some_and(|than| end.is_none_or(|end| end > than))
+}
+
+/// Refuses to move an expiry further away where the policy of now does not let the actor, or not as far.
+pub(super) fn must_extend(tx: &mut Tx<'_>, actor: &Actor, token: &Token, end: Option<Stamp>) -> Result<()> {
+    if !Standing::of(token, actor, tx.policy).may_extend {
+        return Err(Error::invalid("expires_at", ADMINS_EXTEND));
+    }
+    let owner = crate::account::by_id(tx.conn, &token.owner_id)?;
+    let current = values_of(tx.conn, &token.id)?.into_iter().find(|value| value.ends_at.is_none());
+    tx.policy.must_allow(owner.role, current.map_or(token.created_at, |value| value.created_at), end)
 }
 
 /// The scopes that an edit adds: methods that the token may use from now on, and wildcards that will take in more later.

@@ -1,14 +1,15 @@
 //! What verification learns of tokens: of one that has just changed, and of all that changed since.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::{CHUNK, Generation, Token};
-use crate::db::{Conn, MultiBackend};
-use crate::error::Result;
+use super::{CHUNK, Generation, Token, purge};
+use crate::db::{Conn, Db, MultiBackend};
+use crate::error::{Error, Result};
 use crate::schema::{generations, tokens};
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
@@ -16,6 +17,10 @@ use crate::types::{AccountId, Lines, Stamp, TokenId};
 
 /// For how long verification remembers a value that has ended, to tell its owner when it is used.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
+
+/// Tokens that a thread takes at once.
+const PART: i64 = 4_000;
+const MOST_THREADS: usize = 4;
 
 /// The values that verification knows, by token.
 pub(super) fn known_values(conn: &mut Conn, of: &[Token], now: Stamp) -> Result<BTreeMap<TokenId, Vec<Generation>>> {
@@ -74,52 +79,113 @@ struct Row {
     removed_at: Option<Stamp>,
 }
 
-/// Every token whose version is above `seen`, for the index, with the values that it knows. With `seen` below every version
-/// whole tables are read as they lie: through the index of versions each row would be looked for.
+impl Row {
+    /// `values` are those of many tokens, by their ids.
+    fn facts(self, values: &[(Uuid, ValueFacts)]) -> TokenFacts {
+        let id = self.id.uuid();
+        let from = values.partition_point(|(of, _)| Some(*of) < id);
+        let own = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
+        TokenFacts {
+            id: self.id,
+            owner: self.owner_id,
+            version: self.version,
+            name: self.name,
+            scopes: self.scopes,
+            allow: self.allow,
+            ip_allow: self.ip_allow,
+            rate_per_minute: self.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
+            enabled: self.enabled,
+            expires_at: self.expires_at,
+            removed: self.removed_at.is_some(),
+            values: own.map(|(_, value)| value.clone()).collect(),
+        }
+    }
+}
+
+/// Every token with the values that the index knows, in parts that several threads take in turns: a million rows are more
+/// work than one of them does in a moment. Each part is read as of one moment, no earlier than the call.
+pub fn every(db: &Db, now: Stamp, learn: impl Fn(TokenFacts) + Sync) -> Result<()> {
+    // Where the next part begins; `None` where the last one is taken.
+    let next = Mutex::new(Some(TokenId::from("")));
+    let read = || {
+        db.snapshot(|conn| {
+            while let Some((after, until)) = take_part(conn, &next)? {
+                learn_part(conn, &after, until.as_ref(), now, &learn)?;
+            }
+            Ok(())
+        })
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread broke off".to_owned().into())))
+    })
+}
+
+/// Behind which id a part begins, and with which it ends; the last one has no end.
+fn take_part(conn: &mut Conn, next: &Mutex<Option<TokenId>>) -> Result<Option<(TokenId, Option<TokenId>)>> {
+    let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(after) = next.take() else { return Ok(None) };
+    let behind = tokens::table.filter(tokens::id.gt(&after)).order(tokens::id);
+    let until: Option<TokenId> = behind.offset(PART).select(tokens::id).first(conn).optional()?;
+    next.clone_from(&until);
+    Ok(Some((after, until)))
+}
+
+fn learn_part(
+    conn: &mut Conn,
+    after: &TokenId,
+    until: Option<&TokenId>,
+    now: Stamp,
+    learn: impl Fn(TokenFacts),
+) -> Result<()> {
+    let mut values = remembered(now).filter(generations::token_id.gt(after)).select(VALUE).into_boxed::<MultiBackend>();
+    let mut rows = tokens::table.filter(tokens::id.gt(after)).select(Row::as_select()).into_boxed::<MultiBackend>();
+    if let Some(until) = until {
+        values = values.filter(generations::token_id.le(until));
+        rows = rows.filter(tokens::id.le(until));
+    }
+    let values = sorted(values.load_iter(conn)?)?;
+    rows.load_iter::<Row, _>(conn)?.try_for_each(|row| {
+        learn(row?.facts(&values));
+        Ok(())
+    })
+}
+
+/// Every token whose version is above `seen`, for the index, with the values that it knows.
 pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnMut(TokenFacts)) -> Result<()> {
-    let every = generations::table
-        .filter(generations::ends_at.is_null().or(generations::ends_at.gt(now.minus(REMEMBERED))))
-        .select((generations::token_id, generations::number, generations::digest, generations::ends_at));
     let of = tokens::id.eq(generations::token_id).and(tokens::version.gt(seen));
-    let changed = every.filter(diesel::dsl::exists(tokens::table.filter(of)));
-    let mut values: Vec<(Uuid, ValueFacts)> = Vec::new();
-    let mut keep = |row: QueryResult<(TokenId, i64, String, Option<Stamp>)>| -> Result<()> {
+    let changed = remembered(now).filter(diesel::dsl::exists(tokens::table.filter(of))).select(VALUE);
+    let values = sorted(changed.load_iter(conn)?)?;
+    let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
+    changed.load_iter::<Row, _>(conn)?.try_for_each(|row| {
+        learn(row?.facts(&values));
+        Ok::<(), Error>(())
+    })?;
+    purge::changed_since(conn, seen, learn)
+}
+
+type ValueRow = (TokenId, i64, String, Option<Stamp>);
+
+const VALUE: (generations::token_id, generations::number, generations::digest, generations::ends_at) =
+    (generations::token_id, generations::number, generations::digest, generations::ends_at);
+
+/// By their tokens' ids.
+fn sorted(rows: impl Iterator<Item = QueryResult<ValueRow>>) -> Result<Vec<(Uuid, ValueFacts)>> {
+    let mut values = Vec::new();
+    for row in rows {
         let (id, number, digest, ends_at) = row?;
         let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, ends_at });
         values.extend(id.uuid().zip(value));
-        Ok(())
-    };
-    match seen < 0 {
-        true => every.load_iter(conn)?.try_for_each(&mut keep)?,
-        false => changed.load_iter(conn)?.try_for_each(&mut keep)?,
     }
     values.sort_by_key(|(id, _)| *id);
-    let mut tell = |row: QueryResult<Row>| -> Result<()> {
-        let row = row?;
-        let id = row.id.uuid();
-        let from = values.partition_point(|(of, _)| Some(*of) < id);
-        let of = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
-        learn(TokenFacts {
-            id: row.id,
-            owner: row.owner_id,
-            version: row.version,
-            name: row.name,
-            scopes: row.scopes,
-            allow: row.allow,
-            ip_allow: row.ip_allow,
-            rate_per_minute: row.rate_per_minute.and_then(|rate| u32::try_from(rate).ok()),
-            enabled: row.enabled,
-            expires_at: row.expires_at,
-            removed: row.removed_at.is_some(),
-            values: of.map(|(_, value)| value.clone()).collect(),
-        });
-        Ok(())
-    };
-    match seen < 0 {
-        true => tokens::table.select(Row::as_select()).load_iter(conn)?.try_for_each(&mut tell),
-        false => {
-            let changed = tokens::table.filter(tokens::version.gt(seen)).select(Row::as_select());
-            changed.load_iter(conn)?.try_for_each(&mut tell)
-        }
-    }
+    Ok(values)
+}
+
+#[diesel::dsl::auto_type]
+fn remembered(now: Stamp) -> _ {
+    let since: Stamp = now.minus(REMEMBERED);
+    generations::table.filter(generations::ends_at.is_null().or(generations::ends_at.gt(since)))
 }

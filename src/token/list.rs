@@ -13,7 +13,7 @@ use crate::db::{Conn, MultiBackend, like};
 use crate::error::{Error, Result};
 use crate::schema::{accounts, generations, tokens, uses};
 use crate::team;
-use crate::types::{AccountId, AccountKind, Stamp, Status, TeamId, TokenId};
+use crate::types::{AccountId, AccountKind, Stamp, Status, TeamId, TokenId, TokenKind};
 
 pub const PAGE: i64 = 50;
 
@@ -162,7 +162,7 @@ macro_rules! found {
     ($from:expr, $ask:expr, $tab:expr, $now:expr, $notice:expr) => {{
         let (ask, now): (&Ask, Stamp) = ($ask, $now);
         let mut query = $from
-            .filter(tokens::removed_at.is_null())
+            .filter(tokens::removed_at.is_null().and(tokens::kind.ne(TokenKind::Session)))
             .into_boxed::<MultiBackend>();
         if let Some(owners) = &ask.owners {
             query = query.filter(tokens::owner_id.eq_any(owners.clone()));
@@ -329,6 +329,15 @@ fn count_tabs(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Resu
 pub fn matching(conn: &mut Conn, ask: &Ask, now: Stamp, notice: TimeDelta) -> Result<Vec<TokenId>> {
     let found = found!(tokens::table, ask, ask.tab, now, notice).order(tokens::id);
     Ok(found.limit(MOST_AT_ONCE as i64 + 1).select(tokens::id).load(conn)?)
+}
+
+/// All that are in a list, whatever its filters.
+pub fn count_all(conn: &mut Conn, ask: &Ask) -> Result<i64> {
+    let mut query = tokens::table.filter(tokens::removed_at.is_null()).into_boxed::<MultiBackend>();
+    if let Some(owners) = &ask.owners {
+        query = query.filter(tokens::owner_id.eq_any(owners.clone()));
+    }
+    Ok(query.count().get_result(conn)?)
 }
 
 /// The row that the former page ended with; one that is gone or another's begins anew.

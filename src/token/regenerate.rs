@@ -3,7 +3,9 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, Token, changeable, facts, renewable, values_of};
+use super::descent::Bounds;
+use super::edit::{is_later, must_extend};
+use super::{Generation, NewToken, Token, changeable, facts, renewable, values_of};
 use crate::actor::Actor;
 use crate::audit::{self, Subject};
 use crate::error::{Error, OrMissing, Problem, Result};
@@ -20,6 +22,9 @@ pub enum Grace<'a> {
     None,
     Hours(u32),
     Until(&'a str),
+    /// As programs say it.
+    Seconds(u32),
+    At(Stamp),
 }
 
 impl<'a> Grace<'a> {
@@ -89,25 +94,21 @@ pub fn check_grace(
 ) -> Result<Option<Stamp>, Problem> {
     let wrong = |field, sentence: String| Problem { field, sentence };
     let end = match grace {
-        Grace::None | Grace::Hours(0) => return Ok(None),
+        Grace::None | Grace::Hours(0) | Grace::Seconds(0) => return Ok(None),
+        Grace::Seconds(seconds) => now.plus(chrono::TimeDelta::seconds(seconds.into())),
+        Grace::At(end) => end,
         Grace::Hours(hours) => now.plus(chrono::TimeDelta::hours(hours.into())),
         Grace::Until(typed) => {
             when::parse_moment(typed, zone).map_err(|problem| wrong("previous_expires_at", problem.to_string()))?.into()
         }
     };
-    let field = if matches!(grace, Grace::Until(_)) { "previous_expires_at" } else { "grace" };
+    let field = if matches!(grace, Grace::Until(_) | Grace::At(_)) { "previous_expires_at" } else { "grace" };
     situation.may_keep().map_err(|sentence| wrong("grace", sentence.into()))?;
     if end <= now {
         return Err(wrong(field, "That moment has passed. Choose a later one, or stop the old value now.".into()));
     }
     if end > now.plus(policy.grace()) {
-        let sentence = match policy.max_grace {
-            0 => "The policy does not let an old value live on. Stop it now.".to_owned(),
-            days => {
-                format!("The policy keeps an old value for up to {}. Choose an earlier moment.", when::span_of(days))
-            }
-        };
-        return Err(wrong(field, sentence));
+        return Err(wrong(field, too_long(policy)));
     }
     Ok(Some(expires_at.map_or(end, |last| last.min(end))))
 }
@@ -120,6 +121,9 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     if token.version != wish.seen {
         return Err(Error::Stale);
     }
+    let bounds = Bounds::of(tx.conn, actor)?;
+    bounds.must_reach(&token)?;
+    bounds.must_hold(&NewToken { expires_at: wish.expires_at, ..token.settings() })?;
     let mut values = values_of(tx.conn, &token.id)?;
     let situation = Situation::of(&token, &values, tx.now);
     if wish.previous_ends_at.is_some() {
@@ -128,20 +132,10 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     if wish.expires_at.is_some_and(|end| end <= tx.now) {
         return Err(Error::invalid("expires_at", "This token has expired. Choose a new expiry."));
     }
+    within_policy(tx, actor, &token, situation, wish)?;
     let former = values.iter().find(|value| value.ends_at.is_none()).map(|value| value.starts_with.clone());
     let end = wish.previous_ends_at.filter(|end| *end > tx.now).unwrap_or(tx.now);
-    end_values(tx, &mut values, end)?;
-    let value = Secret::generate(prefix, tx.random)?;
-    let new = Generation {
-        token_id: token.id.clone(),
-        number: values.first().map_or(1, |last| last.number + 1),
-        digest: value.digest().hex(),
-        starts_with: value.starts_with(),
-        created_at: tx.now,
-        ends_at: None,
-        used_at: None,
-    };
-    diesel::insert_into(generations::table).values(&new).execute(tx.conn)?;
+    let (new, value) = renew(tx, &token.id, &mut values, end, prefix)?;
     let was = token.expires_at;
     (token.version, token.expires_at) = (version, wish.expires_at);
     diesel::update(tokens::table.find(&token.id))
@@ -160,6 +154,52 @@ pub fn regenerate(tx: &mut Tx<'_>, actor: &Actor, wish: &Renewal, prefix: &str) 
     values.push(new);
     tx.changed(Change::Token(facts(&token, &values, tx.now)));
     Ok((token, value))
+}
+
+/// A new value, after which the present one ends at `end`; `values` is what the token had, newest first.
+pub(super) fn renew(
+    tx: &mut Tx<'_>,
+    id: &TokenId,
+    values: &mut [Generation],
+    end: Stamp,
+    prefix: &str,
+) -> Result<(Generation, Secret)> {
+    end_values(tx, values, end)?;
+    let value = Secret::generate(prefix, tx.random)?;
+    let new = Generation {
+        token_id: id.clone(),
+        number: values.first().map_or(1, |last| last.number + 1),
+        digest: value.digest().hex(),
+        starts_with: value.starts_with(),
+        created_at: tx.now,
+        ends_at: None,
+        used_at: None,
+    };
+    diesel::insert_into(generations::table).values(&new).execute(tx.conn)?;
+    Ok((new, value))
+}
+
+/// The policy of now, which may be another than when the form was filled in. An expired token begins anew, from now; one that
+/// lives keeps its expiry, and has it moved away under the rules of an edit.
+fn within_policy(tx: &mut Tx<'_>, actor: &Actor, token: &Token, situation: Situation, wish: &Renewal) -> Result<()> {
+    if wish.previous_ends_at.is_some_and(|end| end > tx.now.plus(tx.policy.grace())) {
+        return Err(Error::invalid("grace", too_long(tx.policy)));
+    }
+    if situation.expired {
+        let owner = crate::account::by_id(tx.conn, &token.owner_id)?;
+        return tx.policy.must_allow(owner.role, tx.now, wish.expires_at);
+    }
+    match is_later(wish.expires_at, token.expires_at) {
+        true => must_extend(tx, actor, token, wish.expires_at),
+        false => Ok(()),
+    }
+}
+
+fn too_long(policy: &Policy) -> String {
+    match policy.max_grace {
+        0 => "The policy does not let an old value live on. Stop it now.".to_owned(),
+        days => format!("The policy keeps an old value for up to {}. Choose an earlier moment.", when::span_of(days)),
+    }
 }
 
 /// Ends the grace period of the token as it was at that version: the former value is dead when this is answered.

@@ -5,67 +5,48 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
+use diesel::sql_types::Text;
+use serde::Serialize;
 
 use super::{ADDRESSES, Counts, Gathered, OfToken};
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::refusal;
-use crate::schema::{callers, calls, generations, tokens, uses};
+use crate::schema::{callers, calls, tokens};
 use crate::tx::Tx;
 use crate::types::{AccountId, Stamp, TokenId};
 
 const KEPT_FOR: TimeDelta = TimeDelta::days(90);
-/// Rows of one statement: 5 columns of them are within what both databases bind.
+/// Ids, or rows, of one statement.
 const CHUNK: usize = 500;
 
-/// PostgreSQL takes many rows with one statement; SQLite, which is no way off, one after the other.
-macro_rules! upsert {
-    ($conn:expr, $table:path, $rows:expr, |$insert:ident| $upsert:expr) => {
-        match $conn {
+/// Many rows with one statement: to take one apart for each costs SQLite more than the rows do. They come as a list in JSON,
+/// as no query for both databases has that many; `columns` are their names in `new`, and what PostgreSQL has to take them for.
+fn put<Row: Serialize>(
+    conn: &mut Conn,
+    rows: &[Row],
+    columns: &[(&str, &str)],
+    statement: impl Fn(&str) -> String,
+) -> Result<()> {
+    let of = |column: fn(usize, &(&str, &str)) -> String| -> String {
+        columns.iter().enumerate().map(|(nth, named)| column(nth, named)).collect::<Vec<_>>().join(", ")
+    };
+    for rows in rows.chunks(CHUNK) {
+        let list = serde_json::to_string(rows).map_err(Error::internal)?;
+        match conn {
             Conn::Postgres(conn) => {
-                for rows in $rows.chunks(CHUNK) {
-                    let $insert = diesel::insert_into($table).values(rows);
-                    $upsert.execute(conn)?;
-                }
+                let columns = of(|nth, (name, kind)| format!("(e->>{nth})::{kind} AS {name}"));
+                let new = format!("(SELECT {columns} FROM json_array_elements($1::json) AS e) AS new");
+                diesel::sql_query(statement(&new)).bind::<Text, _>(list).execute(conn)?;
             }
             Conn::Sqlite(conn) => {
-                for row in &$rows {
-                    let $insert = diesel::insert_into($table).values(row);
-                    $upsert.execute(conn)?;
-                }
+                let columns = of(|nth, (name, _)| format!("value->>{nth} AS {name}"));
+                let new = format!("(SELECT {columns} FROM json_each(?)) AS new");
+                diesel::sql_query(statement(&new)).bind::<Text, _>(list).execute(conn)?;
             }
         }
-    };
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = uses)]
-struct UseRow<'a> {
-    token_id: &'a TokenId,
-    used_at: Stamp,
-    ip: String,
-    agent: &'a str,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = calls)]
-struct CallRow<'a> {
-    token_id: &'a TokenId,
-    day: String,
-    method: &'a str,
-    accepted: i64,
-    refused: i64,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = callers)]
-struct CallerRow<'a> {
-    token_id: &'a TokenId,
-    day: String,
-    ip: String,
-    accepted: i64,
-    refused: i64,
+    }
+    Ok(())
 }
 
 /// Everything in the order of its keys, so that of two processes that flush at once one waits and none is broken off. A
@@ -90,88 +71,84 @@ pub fn save(tx: &mut Tx<'_>, gathered: &Gathered) -> Result<()> {
 
 /// Another process may have seen a later use.
 fn save_uses(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<()> {
-    use diesel::query_dsl::methods::FilterDsl as _;
-    let rows = of.iter().filter_map(|(token_id, of)| {
+    let rows = of.iter().filter_map(|(token, of)| {
         let last = of.last.as_ref()?;
-        Some(UseRow { token_id, used_at: last.at, ip: text(last.ip), agent: &last.agent })
+        Some((token.as_str(), as_text(last.at), text(last.ip), last.agent.as_str()))
     });
-    let rows: Vec<UseRow<'_>> = rows.collect();
-    upsert!(conn, uses::table, rows, |insert| insert
-        .on_conflict(uses::token_id)
-        .do_update()
-        .set((
-            uses::used_at.eq(excluded(uses::used_at)),
-            uses::ip.eq(excluded(uses::ip)),
-            uses::agent.eq(excluded(uses::agent)),
-        ))
-        .filter(uses::used_at.le(excluded(uses::used_at))));
-    Ok(())
+    let columns = [("token_id", "text"), ("used_at", "timestamp"), ("ip", "text"), ("agent", "text")];
+    put(conn, &rows.collect::<Vec<_>>(), &columns, |new| {
+        format!(
+            "INSERT INTO uses (token_id, used_at, ip, agent) SELECT token_id, used_at, ip, agent FROM {new} WHERE true \
+             ON CONFLICT (token_id) DO UPDATE SET used_at = excluded.used_at, ip = excluded.ip, agent = excluded.agent \
+             WHERE uses.used_at <= excluded.used_at"
+        )
+    })
 }
 
 /// Beside the token's row, so that use never changes its version.
 fn save_generations(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<()> {
-    for (token, of) in of {
-        for (&number, &at) in &of.generations {
-            diesel::update(generations::table.find((*token, number)))
-                .filter(generations::used_at.is_null().or(generations::used_at.lt(at)))
-                .set(generations::used_at.eq(at))
-                .execute(conn)?;
-        }
-    }
-    Ok(())
+    let rows = of
+        .iter()
+        .flat_map(|(token, of)| of.generations.iter().map(|(number, at)| (token.as_str(), *number, as_text(*at))));
+    let columns = [("id", "text"), ("nth", "bigint"), ("at", "timestamp")];
+    put(conn, &rows.collect::<Vec<_>>(), &columns, |new| {
+        format!(
+            "UPDATE generations SET used_at = new.at FROM {new} WHERE token_id = new.id AND number = new.nth \
+             AND (used_at IS NULL OR used_at < new.at)"
+        )
+    })
 }
 
 fn save_calls(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<()> {
     let mut rows = Vec::new();
-    for (token_id, of) in of {
+    for (token, of) in of {
         for (day, counted) in &of.days {
+            let day = day.to_string();
             let sorted: BTreeMap<_, _> = counted.methods.iter().collect();
-            rows.extend(sorted.into_iter().map(|(method, &Counts { accepted, refused })| CallRow {
-                token_id,
-                day: day.to_string(),
-                method,
-                accepted,
-                refused,
+            rows.extend(sorted.into_iter().map(|(method, counts)| {
+                (token.as_str(), day.clone(), method.as_str(), counts.accepted, counts.refused)
             }));
         }
     }
-    upsert!(conn, calls::table, rows, |insert| insert
-        .on_conflict((calls::token_id, calls::day, calls::method))
-        .do_update()
-        .set((
-            calls::accepted.eq(calls::accepted + excluded(calls::accepted)),
-            calls::refused.eq(calls::refused + excluded(calls::refused)),
-        )));
-    Ok(())
+    put(conn, &rows, &counted("method"), |new| add_to("calls", "method", new))
 }
 
 fn save_callers(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<()> {
     let written = written(conn, of)?;
     let mut rows = Vec::new();
-    for (token_id, of) in of {
+    for (token, of) in of {
         for (day, counted) in &of.days {
             let day = day.to_string();
-            let before = written.get(&((*token_id).clone(), day.clone())).copied().unwrap_or_default();
+            let before = written.get(&((*token).clone(), day.clone())).copied().unwrap_or_default();
             let full = before + counted.addresses.len() > ADDRESSES;
-            let known = if full { Some(written_addresses(conn, token_id, &day)?) } else { None };
+            let known = if full { Some(written_addresses(conn, token, &day)?) } else { None };
             let bounded = bounded(&counted.addresses, known);
-            rows.extend(bounded.into_iter().map(|(ip, Counts { accepted, refused })| CallerRow {
-                token_id,
-                day: day.clone(),
-                ip,
-                accepted,
-                refused,
-            }));
+            rows.extend(
+                bounded
+                    .into_iter()
+                    .map(|(ip, counts)| (token.as_str(), day.clone(), ip, counts.accepted, counts.refused)),
+            );
         }
     }
-    upsert!(conn, callers::table, rows, |insert| insert
-        .on_conflict((callers::token_id, callers::day, callers::ip))
-        .do_update()
-        .set((
-            callers::accepted.eq(callers::accepted + excluded(callers::accepted)),
-            callers::refused.eq(callers::refused + excluded(callers::refused)),
-        )));
-    Ok(())
+    put(conn, &rows, &counted("ip"), |new| add_to("callers", "ip", new))
+}
+
+fn counted(key: &str) -> [(&str, &str); 5] {
+    [("token_id", "text"), ("day", "text"), (key, "text"), ("accepted", "bigint"), ("refused", "bigint")]
+}
+
+fn add_to(table: &str, key: &str, new: &str) -> String {
+    format!(
+        "INSERT INTO {table} (token_id, day, {key}, accepted, refused) \
+         SELECT token_id, day, {key}, accepted, refused FROM {new} WHERE true \
+         ON CONFLICT (token_id, day, {key}) DO UPDATE SET \
+         accepted = {table}.accepted + excluded.accepted, refused = {table}.refused + excluded.refused"
+    )
+}
+
+/// As diesel writes an instant into SQLite; PostgreSQL reads it too.
+fn as_text(at: Stamp) -> String {
+    at.utc().naive_utc().format("%F %T%.f").to_string()
 }
 
 /// How many addresses the table has of each token and day.

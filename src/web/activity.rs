@@ -9,28 +9,31 @@ use url::form_urlencoded::Serializer;
 
 use super::activity_chart::chart;
 use super::activity_csv;
-use super::activity_pages::{ActivityPage, CallRow, Calls, Row};
+use super::activity_pages::{ActivityPage, CallRow, Calls, Of, Row};
 use super::activity_words as wording;
 use super::form::Posted;
 use super::frame::Frame;
 use super::page::{Paging, Place, Tab, Tone, size};
+use super::service_accounts::address as service_address;
 use super::session::SignedIn;
 use super::words::Reading;
+use crate::account::Account;
 use crate::activity::{self, Entry, Filter, Log, Overview, Show, Whose};
-use crate::actor::Deed;
+use crate::actor::{Actor, Deed};
 use crate::app::App;
 use crate::catalogue::Catalogue;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::refusal::Rule;
 use crate::secret::searchable;
-use crate::types::{EventId, TokenId};
+use crate::types::{AccountId, EventId, TokenId};
 use crate::when::{self, DateStyle};
 
 const ADDRESS: &str = "/settings/activity";
 const TOKENS: &str = "/settings/tokens";
 
 pub async fn own(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    render(&me, &frame, &app, None, &View::read(request.query_string(), &app.prefix)).await
+    render(&me, &frame, &app, Asked::Own, &View::read(request.query_string(), &app.prefix)).await
 }
 
 pub async fn of_token(
@@ -40,14 +43,49 @@ pub async fn of_token(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    render(&me, &frame, &app, Some(TokenId::from(id.as_str())), &View::read(request.query_string(), &app.prefix)).await
+    let asked = Asked::Token(TokenId::from(id.as_str()));
+    render(&me, &frame, &app, asked, &View::read(request.query_string(), &app.prefix)).await
+}
+
+pub async fn of_service(
+    me: SignedIn,
+    frame: Frame,
+    app: web::Data<Arc<App>>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let asked = Asked::Service(AccountId::from(id.as_str()));
+    render(&me, &frame, &app, asked, &View::read(request.query_string(), &app.prefix)).await
+}
+
+/// Whose activity a request asks for.
+enum Asked {
+    Own,
+    Token(TokenId),
+    Service(AccountId),
+}
+
+impl Asked {
+    /// Missing where it may not be seen; with the service account, where it is one's.
+    fn whose(&self, conn: &mut Conn, actor: &Actor) -> Result<(Whose, Option<Account>)> {
+        match self {
+            Asked::Own => Ok((Whose::own(actor)?, None)),
+            Asked::Token(id) => Ok((Whose::token(conn, actor, id)?, None)),
+            Asked::Service(id) => Whose::service(conn, actor, id).map(|(whose, account)| (whose, Some(account))),
+        }
+    }
 }
 
 /// The search box. It posts, so that a pasted value is in no address, history or log; the words go into the address.
 pub async fn find(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<App>>) -> Result<HttpResponse> {
-    let address = match form.text("token") {
-        "" => ADDRESS.to_owned(),
-        id => {
+    let address = match (form.text("token"), form.text("account")) {
+        ("", "") => ADDRESS.to_owned(),
+        ("", id) => {
+            let (actor, id) = (me.actor.clone(), AccountId::from(id));
+            let (_, account) = app.read(move |conn| Whose::service(conn, &actor, &id)).await?;
+            format!("{}/activity", service_address(&account.id))
+        }
+        (id, _) => {
             let (actor, id) = (me.actor.clone(), TokenId::from(id));
             let whose = app.read(move |conn| Whose::token(conn, &actor, &id)).await?;
             whose.token.map(|token| format!("{TOKENS}/{}/activity", token.id)).ok_or(Error::Missing)?
@@ -58,7 +96,7 @@ pub async fn find(me: SignedIn, form: Posted, frame: Frame, app: web::Data<Arc<A
 }
 
 pub async fn own_file(me: SignedIn, app: web::Data<Arc<App>>, request: HttpRequest) -> Result<HttpResponse> {
-    file(&me, &app, None, View::read(request.query_string(), &app.prefix)).await
+    file(&me, &app, Asked::Own, View::read(request.query_string(), &app.prefix)).await
 }
 
 pub async fn file_of_token(
@@ -67,16 +105,24 @@ pub async fn file_of_token(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
-    file(&me, &app, Some(TokenId::from(id.as_str())), View::read(request.query_string(), &app.prefix)).await
+    let asked = Asked::Token(TokenId::from(id.as_str()));
+    file(&me, &app, asked, View::read(request.query_string(), &app.prefix)).await
 }
 
-async fn file(me: &SignedIn, app: &Arc<App>, id: Option<TokenId>, view: View) -> Result<HttpResponse> {
+pub async fn file_of_service(
+    me: SignedIn,
+    app: web::Data<Arc<App>>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let asked = Asked::Service(AccountId::from(id.as_str()));
+    file(&me, &app, asked, View::read(request.query_string(), &app.prefix)).await
+}
+
+async fn file(me: &SignedIn, app: &Arc<App>, asked: Asked, view: View) -> Result<HttpResponse> {
     let (actor, catalogue, reading) = (me.actor.clone(), app.catalogue(), Reading::of(&me.account, app.now()));
     let file = app.read(move |conn| {
-        let whose = match &id {
-            Some(id) => Whose::token(conn, &actor, id)?,
-            None => Whose::own(&actor)?,
-        };
+        let (whose, _) = asked.whose(conn, &actor)?;
         activity_csv::file(conn, &whose, &view.filter(), &catalogue, &reading)
     });
     let mut answer = HttpResponse::Ok();
@@ -123,38 +169,51 @@ impl View {
     }
 }
 
-async fn render(
-    me: &SignedIn,
-    frame: &Frame,
-    app: &Arc<App>,
-    id: Option<TokenId>,
-    view: &View,
-) -> Result<HttpResponse> {
+async fn render(me: &SignedIn, frame: &Frame, app: &Arc<App>, asked: Asked, view: &View) -> Result<HttpResponse> {
     let (now, actor, filter) = (app.now(), me.actor.clone(), view.filter());
     let after = Some(view.after.as_str()).filter(|after| !after.is_empty()).map(EventId::from);
-    let (token, overview, log) = app
+    let (token, service, overview, log) = app
         .read(move |conn| {
-            let whose = match &id {
-                Some(id) => Whose::token(conn, &actor, id)?,
-                None => Whose::own(&actor)?,
-            };
+            let (whose, service) = asked.whose(conn, &actor)?;
             let overview = activity::overview(conn, &whose, now)?;
             let log = activity::log(conn, &whose, &filter, after.as_ref())?;
-            Ok((whose.token, overview, log))
+            Ok((whose.token, service, overview, log))
         })
         .await?;
     let (catalogue, reading) = (app.catalogue(), Reading::of(&me.account, now));
-    let (address, title) = match &token {
-        Some(token) => (format!("{TOKENS}/{}/activity", token.id), format!("Activity of {}", token.name)),
-        None => (ADDRESS.to_owned(), "Activity".to_owned()),
+    let of = match (&token, &service) {
+        (Some(token), _) => Of {
+            name: token.name.clone(),
+            href: if token.removed_at.is_none() { page_of(&token.id) } else { String::new() },
+            field: ("token", token.id.to_string()),
+            tokens: "this token",
+            one: "this token",
+        },
+        (None, Some(service)) => Of {
+            name: service.name.clone(),
+            href: service_address(&service.id),
+            field: ("account", service.id.to_string()),
+            tokens: "this account and its tokens",
+            one: "one of its tokens",
+        },
+        (None, None) => Of { tokens: "your tokens", one: "one of your tokens", ..Of::default() },
     };
-    let section = if token.is_some() { TOKENS } else { ADDRESS };
-    let standing = token.as_ref().filter(|token| token.removed_at.is_none());
+    let (address, title) = match (&token, &service) {
+        (Some(token), _) => (format!("{TOKENS}/{}/activity", token.id), format!("Activity of {}", token.name)),
+        (_, Some(service)) => {
+            (format!("{}/activity", service_address(&service.id)), format!("Activity of {}", service.name))
+        }
+        _ => (ADDRESS.to_owned(), "Activity".to_owned()),
+    };
+    let section = match (&token, &service) {
+        (Some(_), _) => TOKENS,
+        (_, Some(_)) => super::service_accounts::ADDRESS,
+        _ => ADDRESS,
+    };
     let page = ActivityPage {
         shell: frame.shell(&title, section, Some(me))?,
-        token_href: standing.map(|token| page_of(&token.id)).unwrap_or_default(),
-        token_id: token.as_ref().map(|token| token.id.to_string()).unwrap_or_default(),
-        token: token.map(|token| token.name).unwrap_or_default(),
+        is_of_token: token.is_some(),
+        of,
         accepted: size(overview.accepted()),
         refused: size(overview.refused()),
         tokens: size(overview.tokens),

@@ -19,17 +19,21 @@ pub fn file(
     catalogue: &Catalogue,
     reading: &Reading,
 ) -> Result<Vec<u8>> {
-    // Quoted throughout: in some countries a spreadsheet takes a semicolon for the end of a cell.
-    let mut file = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .quote_style(csv::QuoteStyle::Always)
-        .from_writer(Vec::new());
+    let mut file = writer();
     file.write_record(COLUMNS).map_err(Error::internal)?;
     activity::every(conn, whose, filter, |entry| {
         let cells = row(entry, catalogue, reading);
         file.write_record(cells.iter().map(|cell| harmless(cell).into_owned())).map_err(Error::internal)
     })?;
     file.into_inner().map_err(|cause| Error::internal(cause.to_string()))
+}
+
+/// Quoted throughout: in some countries a spreadsheet takes a semicolon for the end of a cell.
+pub fn writer() -> csv::Writer<Vec<u8>> {
+    csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .quote_style(csv::QuoteStyle::Always)
+        .from_writer(Vec::new())
 }
 
 fn row(entry: &Entry, catalogue: &Catalogue, reading: &Reading) -> [String; COLUMNS.len()] {
@@ -56,7 +60,7 @@ fn row(entry: &Entry, catalogue: &Catalogue, reading: &Reading) -> [String; COLU
 }
 
 /// A spreadsheet runs a cell that begins like a formula; behind an apostrophe it is text.
-fn harmless(cell: &str) -> Cow<'_, str> {
+pub fn harmless(cell: &str) -> Cow<'_, str> {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         true => Cow::Owned(format!("'{cell}")),
         false => Cow::Borrowed(cell),

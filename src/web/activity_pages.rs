@@ -10,12 +10,9 @@ pub struct ActivityPage {
     pub shell: Shell,
     /// Address of this activity, without a query.
     pub address: String,
-    /// Name of the token, or empty on one's own activity.
-    pub token: String,
-    /// Of the token whose activity it is, or empty.
-    pub token_id: String,
-    /// Its own page, or empty.
-    pub token_href: String,
+    pub of: Of,
+    /// Of one token, and not of all that an account has.
+    pub is_of_token: bool,
     pub accepted: usize,
     pub refused: usize,
     pub tokens: usize,
@@ -32,6 +29,20 @@ pub struct ActivityPage {
     pub paging: Paging,
     pub total: usize,
     pub zone: String,
+}
+
+/// Whose activity it is.
+#[derive(Clone, Default)]
+pub struct Of {
+    /// Of the token or service account, or empty on one's own activity.
+    pub name: String,
+    /// Its own page, or empty.
+    pub href: String,
+    /// The hidden field by which a search knows it.
+    pub field: (&'static str, String),
+    /// "Every change to …" and "a program has used …".
+    pub tokens: &'static str,
+    pub one: &'static str,
 }
 
 #[derive(Clone, Default)]

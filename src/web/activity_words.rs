@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::page::{Tone, counted};
+use super::policy_words;
 use super::words::{self, Reading};
 use crate::activity::Entry;
 use crate::audit::Event;
@@ -18,10 +19,17 @@ pub struct Named {
 }
 
 pub fn named(entry: &Entry) -> Named {
-    let action = match entry {
-        Entry::Change(event) => event.action.as_str(),
-        Entry::Refusal(_) => return Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
-    };
+    match entry {
+        Entry::Change(event) => {
+            let (text, icon, tone) = action(&event.action);
+            Named { text: text.to_owned(), icon, tone }
+        }
+        Entry::Refusal(_) => Named { text: "Call refused".into(), icon: "circle-x", tone: Tone::Bad },
+    }
+}
+
+/// What an action is called, its icon and tone; one without words by its own name.
+pub fn action(action: &str) -> (&str, &'static str, Tone) {
     let (text, icon) = match action {
         "token.generate" => ("Token generated", "plus"),
         "token.edit" => ("Token edited", "pencil"),
@@ -31,6 +39,7 @@ pub fn named(entry: &Entry) -> Named {
         "token.disable" => ("Token disabled", "circle-pause"),
         "token.enable" => ("Token enabled", "circle-play"),
         "token.remove" => ("Token removed", "trash-2"),
+        "token.hand_over" => ("Token handed over", "users"),
         "token.purge" => ("Token deleted for good", "trash-2"),
         "session.sign_in" => ("Signed in", "user"),
         "session.sign_out" => ("Signed out", "log-out"),
@@ -44,17 +53,31 @@ pub fn named(entry: &Entry) -> Named {
         "confirm.refuse" => ("Wrong password at a change", "triangle-alert"),
         "account.setup" => ("Account set up", "user"),
         "account.generate" => ("Account added", "user"),
+        "account.invite" => ("Invited, or sent a link", "user"),
+        "account.accept" => ("Link used, password set", "lock"),
+        "account.role" => ("Role changed", "shield"),
+        "account.give" => ("Service account handed over", "users"),
+        "account.remove" => ("Service account removed", "trash-2"),
+        "account.end_sessions" => ("Sessions ended", "log-out"),
+        "account.reset_guesses" => ("Wrong passwords forgotten", "lock"),
         "account.edit" => ("Account edited", "user"),
         "account.password" => ("Password changed", "lock"),
         "account.disable" => ("Account disabled", "circle-pause"),
         "account.enable" => ("Account enabled", "circle-play"),
+        "team.make" => ("Team made", "users"),
+        "team.edit" => ("Team edited", "users"),
+        "team.remove" => ("Team removed", "trash-2"),
+        "team.add_member" => ("Added to a team", "users"),
+        "team.set_member" => ("Other role in a team", "users"),
+        "team.remove_member" => ("Taken out of a team", "users"),
         "api.import" => ("API imported", "upload"),
         "api.edit" => ("API options changed", "blocks"),
         "api.remove" => ("API removed", "trash-2"),
+        "policy.edit" => ("Policy changed", "shield"),
         other => (other, "info"),
     };
     let tone = if action.ends_with(".refuse") { Tone::Bad } else { Tone::Plain };
-    Named { text: text.to_owned(), icon, tone }
+    (text, icon, tone)
 }
 
 /// The details in one line; for a refusal without its request and reference.
@@ -74,22 +97,38 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             methods(catalogue, &detail, "scopes"),
             expires(detail.get("expires_at"), reading),
         ],
-        "token.edit" | "account.edit" => vec![words::changes_told(catalogue, &detail, reading)],
+        "team.add_member" | "team.set_member" | "team.remove_member" => membership(event, &detail),
+        "token.hand_over" => vec![handed_over(&detail)],
+        "token.edit" | "account.edit" | "account.role" | "account.give" | "team.edit" => {
+            vec![words::changes_told(catalogue, &detail, reading)]
+        }
         "token.widen" => vec![added(&detail, catalogue)],
         "token.regenerate" => {
             let mut parts = vec![old_value(&detail, event.at, reading)];
             parts.push(words::changes_told(catalogue, &detail, reading));
             parts
         }
+        "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
-        "account.setup" | "account.generate" => [text(&detail, "email"), text(&detail, "role")]
-            .into_iter()
-            .flatten()
-            .map(|word| word.replace('_', " "))
-            .collect(),
+        "policy.edit" => vec![policy_words::told(&detail)],
+        "account.setup" | "account.generate" | "account.invite" => {
+            [text(&detail, "email"), text(&detail, "owner"), text(&detail, "role")]
+                .into_iter()
+                .flatten()
+                .map(|word| word.replace('_', " "))
+                .collect()
+        }
         _ => Vec::new(),
     };
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// "team Payments, maria@example.com, manager".
+fn membership(event: &Event, detail: &Value) -> Vec<String> {
+    let role = detail.get("after").and_then(|after| text(after, "role"));
+    let member = text(detail, "member");
+    let team = format!("team {}", event.subject_name);
+    std::iter::once(team).chain([member, role].into_iter().flatten().map(str::to_owned)).collect()
 }
 
 fn methods(catalogue: &Catalogue, detail: &Value, field: &str) -> String {
@@ -106,6 +145,12 @@ fn added(detail: &Value, catalogue: &Catalogue) -> String {
         0 => format!("Added {}", names.join(", ")),
         more => format!("Added {} and {}", names.join(", "), counted(more, "more method", "more methods")),
     }
+}
+
+/// "From jan@example.com to jan-ci, with a new value".
+fn handed_over(detail: &Value) -> String {
+    let owner = |half| detail.get(half).and_then(|half| text(half, "owner")).unwrap_or_default();
+    format!("From {} to {}, with a new value", owner("before"), owner("after"))
 }
 
 fn old_value(detail: &Value, at: Stamp, reading: &Reading) -> String {
@@ -212,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_action_without_words_is_shown_as_it_is_and_broken_detail_as_nothing() {
-        assert_eq!(said("team.join", "{\"a\":1}"), ("team.join".into(), String::new()));
+        assert_eq!(said("team.x", "{\"a\":1}"), ("team.x".into(), String::new()));
         assert_eq!(said("token.edit", "no json"), ("Token edited".into(), String::new()));
     }
 }

@@ -95,6 +95,8 @@ pub struct PreviewPage {
     pub lead: String,
     pub action: String,
     pub confirm: String,
+    /// Not where a password given not long ago is enough.
+    pub asks_password: bool,
     pub email: String,
     pub password_error: String,
     pub go: String,

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::confirm::{self, Action};
 use crate::error::{Error, Result};
 use crate::password::Password;
+use crate::policy::Confirm;
 use crate::session;
 use crate::tx::Tx;
 
@@ -31,17 +32,32 @@ pub enum Outcome<P, R> {
     Back(P),
 }
 
-/// Keeps a filled form until its password comes; the answer goes into the page's `confirm` field.
-pub async fn propose<P>(app: &Arc<App>, me: &SignedIn, action: Action, payload: P) -> Result<String>
+/// What the confirm page carries.
+pub struct Waiting {
+    /// For its `confirm` field.
+    pub key: String,
+    /// Whether it has a field for the password.
+    pub asks_password: bool,
+}
+
+/// Keeps a filled form until it is confirmed.
+pub async fn propose<P>(app: &Arc<App>, me: &SignedIn, action: Action, payload: P) -> Result<Waiting>
 where
     P: Serialize + Send + 'static,
 {
     let (account, session) = (me.account.id.clone(), me.session.clone());
-    let key = app.write(move |tx| confirm::propose(tx, &account, &session, action, &payload)).await?;
-    Ok(key.reveal().to_owned())
+    app.write(move |tx| {
+        let key = confirm::propose(tx, &account, &session, action, &payload)?.reveal().to_owned();
+        let asks_password = confirm::asks_password(tx.conn, tx.now, tx.policy, &session, action)?;
+        Ok(Waiting { key, asks_password })
+    })
+    .await
 }
 
-/// Takes the password and does what was proposed. A replay is told before the password is even looked at.
+/// The window of the policy closed between the page, which had no field for the password, and its answer.
+const CLOSED: &str = "It is a while since you gave your password. Type it to go on.";
+
+/// Takes the password, where one is asked for, and does what was proposed. A replay is told before the password is even looked at.
 pub async fn settle<P, R>(
     app: &Arc<App>,
     me: &SignedIn,
@@ -59,29 +75,49 @@ where
         let waiting = app.read(move |conn| confirm::look_back(conn, now, &account, action, &key)).await?;
         return Ok(Outcome::Back(waiting));
     }
-    let waiting: P = app.read(move |conn| confirm::look(conn, now, &session, action, &key)).await?;
-    let password = Password::new(form.text("password").to_owned());
-    match account::check_password(app, me.account.label(), password).await {
-        Ok(_) => {}
-        Err(error @ (Error::Unconfirmed { .. } | Error::Wait { .. } | Error::Busy(_))) => {
-            if matches!(error, Error::Unconfirmed { .. }) {
-                let actor = me.actor.clone();
-                app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
-            }
-            return Ok(Outcome::Again { payload: waiting, error });
-        }
-        Err(other) => return Err(other),
+    let policy = app.policy();
+    let (asks, has_window) = (form.has("password"), policy.confirm != Confirm::Always);
+    let (waiting, asks): (P, bool) = app
+        .read(move |conn| {
+            let waiting = confirm::look(conn, now, &session, action, &key)?;
+            Ok((waiting, asks || confirm::asks_password(conn, now, &policy, &session, action)?))
+        })
+        .await?;
+    if asks && has_window && !form.has("password") {
+        return Ok(Outcome::Again { payload: waiting, error: Error::Unconfirmed { sentence: CLOSED.into() } });
+    }
+    if asks && let Some(error) = refused(app, me, form).await? {
+        return Ok(Outcome::Again { payload: waiting, error });
     }
     let (session, key, origin) = (me.session.clone(), form.text("confirm").to_owned(), me.actor.origin.clone());
     let done = app.write(move |tx| {
         // With the rights of now, not of when the page was asked for: hashing takes its time.
         tx.version()?;
         let account = session::account_of(tx.conn, &session)?.ok_or(Error::SignedOut)?;
+        if asks {
+            confirm::note_password(tx, &account.id, &session)?;
+        }
         let actor = session::actor(&account, &session, origin);
         let payload = confirm::take(tx, &session, action, &key)?;
         verb(tx, &actor, payload)
     });
     Ok(Outcome::Done(done.await?))
+}
+
+/// Why the password that came does not do; a wrong one is told in the log.
+async fn refused(app: &Arc<App>, me: &SignedIn, form: &Posted) -> Result<Option<Error>> {
+    let password = Password::new(form.text("password").to_owned());
+    match account::check_password(app, me.account.label(), password).await {
+        Ok(_) => Ok(None),
+        Err(error @ (Error::Unconfirmed { .. } | Error::Wait { .. } | Error::Busy(_))) => {
+            if matches!(error, Error::Unconfirmed { .. }) {
+                let actor = me.actor.clone();
+                app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+            }
+            Ok(Some(error))
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// What a confirm POST was about, after its change was refused: for showing its form again.
@@ -94,8 +130,9 @@ where
 }
 
 /// The confirm page: into the dialog for htmx, else a page of its own.
-pub fn ask(frame: &Frame, me: &SignedIn, mut page: ConfirmPage, key: &str) -> Result<HttpResponse> {
-    page.confirm = key.to_owned();
+pub fn ask(frame: &Frame, me: &SignedIn, mut page: ConfirmPage, waiting: &Waiting) -> Result<HttpResponse> {
+    page.confirm = waiting.key.clone();
+    page.asks_password = waiting.asks_password;
     page.email = me.account.label().to_owned();
     page.in_dialog = frame.is_htmx;
     match frame.is_htmx {
@@ -113,6 +150,7 @@ pub fn ask_again(
     error: &Error,
 ) -> Result<HttpResponse> {
     page.confirm = form.text("confirm").to_owned();
+    page.asks_password = true;
     page.email = me.account.label().to_owned();
     page.in_dialog = frame.is_htmx;
     page.password_error = error.to_string();

@@ -20,6 +20,8 @@ pub struct ConfirmPage {
     pub action: String,
     /// The stored, sealed form that this password is asked for.
     pub confirm: String,
+    /// Not where a password given not long ago is enough.
+    pub asks_password: bool,
     pub email: String,
     pub password_error: String,
     /// The word on the button that does it.
@@ -117,6 +119,14 @@ impl ConfirmPage {
             stay: if n == 1 { "Keep token" } else { "Keep tokens" }.into(),
             stay_href: back,
             ..ConfirmPage::default()
+        }
+    }
+
+    /// What the page is called where there is no password to confirm with.
+    pub fn heading(&self) -> &str {
+        match self.title.as_str() {
+            "Confirm with your password" if !self.asks_password => "Check and confirm",
+            title => title,
         }
     }
 

@@ -12,7 +12,7 @@ use askama::Template;
 use super::form::{FormTokens, VISITOR_COOKIE, holder};
 use super::page::{Note, Person, Shell, Theme};
 use super::session::SignedIn;
-use crate::actor::Deed;
+use crate::actor::{Deed, Relation};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -84,6 +84,8 @@ impl Frame {
                 email: me.account.label().to_owned(),
                 initials: initials(&me.account.name),
                 is_admin: me.actor.may(Deed::Administer),
+                is_in_team: me.is_in_team,
+                may_make_services: me.actor.may_as(Relation::OwnService, Deed::ChangeServiceAccount),
             }),
             theme: self.theme,
             form_token: self.tokens.issue(&self.holder)?,

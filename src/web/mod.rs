@@ -1,26 +1,43 @@
 //! The pages: every route on one screen, each with who may come. What the first argument of a handler is, its row says.
 
+pub mod accounts;
+pub mod accounts_pages;
 pub mod activity;
 mod activity_chart;
 mod activity_csv;
 pub mod activity_pages;
 mod activity_words;
+pub mod all_tokens;
+pub mod all_tokens_pages;
+mod api_docs;
 pub mod apis;
 pub mod apis_pages;
 pub mod assets;
+pub mod audit;
+mod audit_file;
+pub mod audit_pages;
+mod audit_words;
 pub mod confirm;
 pub mod confirm_pages;
 pub mod error_pages;
 pub mod form;
 pub mod frame;
+pub mod invitation;
 pub mod kept;
 pub mod page;
 pub mod picker;
+pub mod policy;
+pub mod policy_pages;
+mod policy_words;
+pub mod service_accounts;
+pub mod service_accounts_pages;
 pub mod session;
 pub mod session_pages;
 pub mod session_store;
 pub mod settings;
 pub mod settings_pages;
+pub mod teams;
+pub mod teams_pages;
 pub mod tokens;
 pub mod tokens_pages;
 pub mod words;
@@ -125,8 +142,11 @@ routes! {
     POST "/setup"                             Visitor       => session::set_up;
     GET  "/login"                             Visitor       => session::login_form;
     POST "/login"                             Visitor       => session::sign_in;
+    GET  "/invite/{key}"                      Visitor       => invitation::form;
+    POST "/invite/{key}"                      Visitor       => invitation::accept;
     POST "/logout"                            SignedIn      => session::sign_out;
     POST "/theme"                             Visitor       => session::theme;
+    GET  "/api/docs"                          Visitor       => api_docs::show;
 
     GET  "/settings/profile"                  SignedIn      => settings::profile::form;
     POST "/settings/profile"                  SignedIn      => settings::profile::save;
@@ -160,6 +180,48 @@ routes! {
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity"     SignedIn      => activity::of_token;
     GET  "/settings/tokens/{id:[0-9a-f-]+}/activity.csv" SignedIn      => activity::file_of_token;
 
+    GET  "/admin/accounts"                    Administrator => accounts::list;
+    GET  "/admin/accounts/new"                Administrator => accounts::invite::form;
+    POST "/admin/accounts/new"                Administrator => accounts::invite::review;
+    GET  "/admin/accounts/{id:[0-9a-f-]+}"               Administrator => accounts::show;
+    POST "/admin/accounts/{id:[0-9a-f-]+}"               Administrator => accounts::change::change;
+    POST "/admin/accounts/{id:[0-9a-f-]+}/link"          Administrator => accounts::invite::link;
+    GET  "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::form;
+    POST "/admin/accounts/{id:[0-9a-f-]+}/leave"         Administrator => accounts::leave::leave;
+
+    GET  "/admin/teams"                       SignedIn      => teams::list;
+    GET  "/admin/teams/new"                   Administrator => teams::make::form;
+    POST "/admin/teams/new"                   Administrator => teams::make::save;
+    GET  "/admin/teams/{id:[0-9a-f-]+}"                  SignedIn      => teams::show;
+    POST "/admin/teams/{id:[0-9a-f-]+}"                  SignedIn      => teams::edit;
+    POST "/admin/teams/{id:[0-9a-f-]+}/members"          SignedIn      => teams::members::change;
+    POST "/admin/teams/{id:[0-9a-f-]+}/remove"           SignedIn      => teams::remove;
+
+    GET  "/admin/service-accounts"            SignedIn      => service_accounts::list;
+    GET  "/admin/service-accounts/new"        SignedIn      => service_accounts::make::form;
+    POST "/admin/service-accounts/new"        SignedIn      => service_accounts::make::save;
+    GET  "/admin/service-accounts/{id:[0-9a-f-]+}"          SignedIn   => service_accounts::show;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}"          SignedIn   => service_accounts::edit::save;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/owner"    SignedIn   => service_accounts::edit::give;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/disable"  SignedIn   => service_accounts::edit::disable;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/enable"   SignedIn   => service_accounts::edit::enable;
+    POST "/admin/service-accounts/{id:[0-9a-f-]+}/remove"   SignedIn   => service_accounts::edit::remove;
+    GET  "/admin/service-accounts/{id:[0-9a-f-]+}/activity" SignedIn   => activity::of_service;
+    GET  "/admin/service-accounts/{id:[0-9a-f-]+}/activity.csv" SignedIn => activity::file_of_service;
+
+    GET  "/admin/audit"                       Administrator => audit::show;
+    POST "/admin/audit/find"                  Administrator => audit::find;
+    GET  "/admin/audit.csv"                   Administrator => audit::csv;
+    GET  "/admin/audit.jsonl"                 Administrator => audit::jsonl;
+    GET  "/admin/tokens"                      Administrator => all_tokens::show;
+    GET  "/admin/tokens.csv"                  Administrator => all_tokens::file::save;
+    POST "/admin/tokens/find"                 Administrator => all_tokens::find;
+    POST "/admin/tokens/action"               Administrator => all_tokens::act;
+    POST "/admin/tokens/disable"              Administrator => all_tokens::bulk::disable;
+    POST "/admin/tokens/enable"               Administrator => all_tokens::bulk::enable;
+    POST "/admin/tokens/remove"               Administrator => all_tokens::bulk::remove;
+    POST "/admin/tokens/expiry"               Administrator => all_tokens::bulk::set_expiry;
+
     GET  "/admin/apis"                        Administrator => apis::list;
     GET  "/admin/apis/new"                    Administrator => apis::import::form;
     POST "/admin/apis/new"                    Administrator => apis::import::review;
@@ -174,4 +236,8 @@ routes! {
     GET  "/admin/apis/{slug}/sets/{set}"      Administrator => apis::set::form;
     POST "/admin/apis/{slug}/sets/{set}"      Administrator => apis::set::save;
     POST "/admin/apis/{slug}/sets/{set}/remove" Administrator => apis::set::remove;
+
+    GET  "/admin/policy"                      Administrator => policy::form;
+    POST "/admin/policy"                      Administrator => policy::review;
+    POST "/admin/policy/confirm"              Administrator => policy::confirm;
 }

@@ -8,7 +8,13 @@ const ENTRIES: &[Entry] = &[
     settings("/settings/sessions", "monitor", "Sessions"),
     settings("/settings/tokens", "key-round", "Access tokens"),
     settings("/settings/activity", "activity", "Activity"),
-    administration("/admin/apis", "blocks", "APIs"),
+    administration("/admin/tokens", "list-checks", "All tokens", For::Admins),
+    administration("/admin/accounts", "users", "Accounts", For::Admins),
+    administration("/admin/teams", "users", "Teams", For::Members),
+    administration("/admin/service-accounts", "bot", "Service accounts", For::Makers),
+    administration("/admin/apis", "blocks", "APIs", For::Admins),
+    administration("/admin/policy", "shield", "Policy", For::Admins),
+    administration("/admin/audit", "file-text", "Audit log", For::Admins),
 ];
 
 struct Entry {
@@ -16,19 +22,30 @@ struct Entry {
     href: &'static str,
     icon: &'static str,
     label: &'static str,
-    for_admins: bool,
+    shown_to: For,
+}
+
+/// Who finds an entry; its pages decide for themselves who may come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Everybody,
+    /// Of a team, and administrators.
+    Members,
+    /// Whose role makes service accounts.
+    Makers,
+    Admins,
 }
 
 const fn settings(href: &'static str, icon: &'static str, label: &'static str) -> Entry {
-    Entry { group: "Settings", href, icon, label, for_admins: false }
+    Entry { group: "Settings", href, icon, label, shown_to: For::Everybody }
 }
 
-const fn administration(href: &'static str, icon: &'static str, label: &'static str) -> Entry {
-    Entry { group: "Administration", href, icon, label, for_admins: true }
+const fn administration(href: &'static str, icon: &'static str, label: &'static str, shown_to: For) -> Entry {
+    Entry { group: "Administration", href, icon, label, shown_to }
 }
 
 /// Links of the top bar, as (address, label): the place for the API's own documentation page.
-const TOP_LINKS: &[(&str, &str)] = &[];
+const TOP_LINKS: &[(&str, &str)] = &[("/api/docs", "API docs")];
 
 /// The frame of one page. `section` is the address of its entry in the sidebar, or empty.
 #[derive(Clone, Default)]
@@ -49,6 +66,19 @@ pub struct Person {
     pub email: String,
     pub initials: String,
     pub is_admin: bool,
+    pub is_in_team: bool,
+    pub may_make_services: bool,
+}
+
+impl Person {
+    fn finds(&self, entry: &Entry) -> bool {
+        match entry.shown_to {
+            For::Everybody => true,
+            For::Members => self.is_admin || self.is_in_team,
+            For::Makers => self.may_make_services,
+            For::Admins => self.is_admin,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -73,9 +103,8 @@ pub struct NavLink {
 
 impl Shell {
     pub fn nav(&self) -> Vec<NavGroup> {
-        let is_admin = self.person.as_ref().is_some_and(|person| person.is_admin);
         let mut groups: Vec<NavGroup> = Vec::new();
-        for entry in ENTRIES.iter().filter(|entry| is_admin || !entry.for_admins) {
+        for entry in ENTRIES.iter().filter(|entry| self.person.as_ref().is_some_and(|p| p.finds(entry))) {
             let link =
                 NavLink { href: entry.href, icon: entry.icon, label: entry.label, current: entry.href == self.section };
             match groups.last_mut() {
@@ -338,7 +367,7 @@ mod tests {
     use super::*;
 
     fn signed_in(is_admin: bool) -> Shell {
-        let person = Person { is_admin, ..Person::default() };
+        let person = Person { is_admin, may_make_services: is_admin, ..Person::default() };
         Shell { section: "/settings/tokens", person: Some(person), ..Shell::default() }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_session::{Session as Cookie, SessionExt};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq;
 
 use super::confirm::with_wait;
@@ -21,10 +21,11 @@ use crate::actor::{Actor, Deed, Origin, Via};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Problem, Result};
-use crate::http::origin;
+use crate::http::{Asker, origin};
 use crate::password::Password;
 use crate::secret::{Digest, Secret};
 use crate::session::{self, Session};
+use crate::team;
 use crate::types::{Role, SessionId};
 use crate::when::Zone;
 
@@ -38,6 +39,7 @@ pub struct SignedIn {
     pub account: Account,
     pub session: SessionId,
     pub actor: Actor,
+    pub is_in_team: bool,
 }
 
 /// A signed-in person who may administer. To everybody else these pages are not there.
@@ -88,9 +90,16 @@ pub async fn signed_in(request: &HttpRequest) -> Result<SignedIn> {
     }
     let id = request.get_session().get::<SessionId>(SESSION).ok().flatten().ok_or(Error::SignedOut)?;
     let of = id.clone();
-    let account = app.read(move |conn| session::account_of(conn, &of)).await?.ok_or(Error::SignedOut)?;
+    let (account, is_in_team) = app
+        .read(move |conn| {
+            let account = session::account_of(conn, &of)?.ok_or(Error::SignedOut)?;
+            let is_in_team = team::has_any(conn, &account.id)?;
+            Ok((account, is_in_team))
+        })
+        .await?;
     let actor = session::actor(&account, &id, origin);
-    Ok(SignedIn { account, session: id, actor })
+    request.extensions_mut().insert(Asker::Person(actor.clone()));
+    Ok(SignedIn { account, session: id, actor, is_in_team })
 }
 
 /// The code that the first owner has to know, printed at start; `None` once there is an account.
@@ -180,12 +189,12 @@ fn is_code(code: &SetupCode, typed: &str) -> bool {
 }
 
 /// What the browser says its time zone is; UTC where it says nothing that we know.
-fn zone(form: &Posted) -> Option<Zone> {
+pub(super) fn zone(form: &Posted) -> Option<Zone> {
     form.text("time_zone").parse().ok()
 }
 
 /// The browser's cookie leads to this session from now on; a former key is dead.
-fn remember(cookie: &Cookie, session: &Session) -> Result<()> {
+pub(super) fn remember(cookie: &Cookie, session: &Session) -> Result<()> {
     cookie.insert(SESSION, &session.id).map_err(Error::internal)?;
     cookie.renew();
     Ok(())

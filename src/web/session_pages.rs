@@ -66,6 +66,21 @@ pub struct SetupPage {
     pub note: Option<Note>,
 }
 
+/// The page behind a one-time link.
+#[derive(Template, Clone, Default)]
+#[template(path = "session/invitation.html", blocks = ["content"])]
+pub struct InvitationPage {
+    pub shell: Shell,
+    /// Address that it posts to: the one it has.
+    pub action: String,
+    pub name: String,
+    pub email: String,
+    /// Whether there is no password yet.
+    pub is_first: bool,
+    pub password_min: usize,
+    pub errors: FieldErrors,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,10 @@ use askama::Template;
 pub struct TokenList {
     pub shell: Shell,
     pub tools: Tools,
+    /// Mine and each team's; empty for who is in no team.
+    pub lists: Vec<ListLink>,
+    /// The team whose tokens they are, or empty.
+    pub team: String,
     pub tabs: Vec<Tab>,
     pub q: String,
     pub status: String,
@@ -23,13 +27,22 @@ pub struct TokenList {
     pub by_use: Column,
     pub rows: Vec<TokenRow>,
     pub paging: Paging,
-    /// Tokens of the account, whatever the filter; 0 shows the empty page.
+    /// Tokens of the list, whatever the filter; 0 shows the empty page.
     pub owned: usize,
-    /// Tokens that the account may have; 0: as many as it likes.
+    /// Those of the account itself.
+    pub own: usize,
+    /// Tokens that the account may have; 0: as many as it likes, or the list is not its own.
     pub limit: usize,
     pub zone: String,
     /// For example "Select one token to edit": the answer to a button pressed with the wrong number of ticks.
     pub note: Option<Note>,
+}
+
+#[derive(Clone, Default)]
+pub struct ListLink {
+    pub label: String,
+    pub href: String,
+    pub current: bool,
 }
 
 /// The buttons of the toolbar; only what exists and what the asker may do is set.
@@ -82,6 +95,8 @@ pub struct TokenRow {
     pub href: String,
     pub starts_with: String,
     pub description: String,
+    /// Of another account than one's own: its name.
+    pub owner: String,
     pub access: String,
     pub methods: String,
     pub expires: When,
@@ -154,11 +169,19 @@ impl Status {
 }
 
 impl TokenList {
+    /// The list without its filters.
+    pub fn all_href(&self) -> String {
+        match self.team.as_str() {
+            "" => "/settings/tokens".to_owned(),
+            team => format!("/settings/tokens?team={team}"),
+        }
+    }
+
     pub fn summary(&self) -> String {
-        if self.owned >= self.limit && self.limit > 0 {
+        if self.own >= self.limit && self.limit > 0 {
             return format!(
                 "You have {} of {} tokens. Remove one to generate another.",
-                number(self.owned),
+                number(self.own),
                 number(self.limit)
             );
         }
@@ -180,12 +203,13 @@ impl TokenList {
         let order = |column: &Column| {
             if column.order == Order::Ascending { "first to last" } else { "last to first" }
         };
+        let whose = if self.team.is_empty() { "Your" } else { "The team's" };
         let sorted = [("name", &self.by_name), ("expiry", &self.by_expiry), ("last use", &self.by_use)]
             .into_iter()
             .find(|(_, column)| column.order != Order::None);
         match sorted {
-            Some((word, column)) => format!("Your access tokens, sorted by {word}, {}", order(column)),
-            None => "Your access tokens, newest first".to_owned(),
+            Some((word, column)) => format!("{whose} access tokens, sorted by {word}, {}", order(column)),
+            None => format!("{whose} access tokens, newest first"),
         }
     }
 }
@@ -205,6 +229,8 @@ pub struct TokenFormPage {
     pub seen: String,
     /// Whether an edited token is enabled.
     pub enabled: Option<bool>,
+    /// For whom, of a token that is generated; `None` where there is nothing to choose.
+    pub owner: Option<OwnerPart>,
     /// In place of the expiry's fields, where the token has expired.
     pub expired: String,
     pub regenerate: Option<Regenerate>,
@@ -226,7 +252,33 @@ pub struct TokenFormPage {
     pub note: Option<Note>,
 }
 
+/// For whom a token is generated.
+#[derive(Clone, Default)]
+pub struct OwnerPart {
+    pub choices: Vec<Choice>,
+    /// The fields of a service account that is made on the way.
+    pub new: Option<NewHolder>,
+    /// By which the expiry's sentence knows the owner.
+    pub query: String,
+}
+
+#[derive(Clone, Default)]
+pub struct NewHolder {
+    pub name: String,
+    pub owners: Vec<Choice>,
+    pub roles: Vec<Choice>,
+}
+
 impl TokenFormPage {
+    /// Whose expiry is asked for: a query, or empty for one's own new token.
+    pub fn expiry_query(&self) -> String {
+        match (&self.owner, self.id.as_str()) {
+            (_, id) if !id.is_empty() => format!("?token={id}"),
+            (Some(owner), _) if !owner.query.is_empty() => format!("?{}", owner.query),
+            _ => String::new(),
+        }
+    }
+
     /// Closed only while there is nothing in it to see.
     pub fn limits_open(&self) -> bool {
         let limits = &self.limits;
@@ -369,7 +421,7 @@ mod tests {
 
     #[test]
     fn the_footer_counts_what_is_shown_and_says_when_the_limit_is_reached() {
-        let list = |owned, limit| TokenList { owned, limit, ..TokenList::default() }.summary();
+        let list = |owned, limit| TokenList { owned, own: owned, limit, ..TokenList::default() }.summary();
         assert_eq!(list(50, 50), "You have 50 of 50 tokens. Remove one to generate another.");
         assert_eq!(list(8, 50), "0 of 8 tokens. Your limit is 50.");
         assert_eq!(list(8, 0), "0 of 8 tokens.");

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::page::{Fact, FieldError, FieldErrors, Tone, counted, number};
 use super::picker::Kind;
+use super::policy_words;
 use super::session::SignedIn;
 use super::tokens_pages::{self as pages, When};
 use crate::account::Account;
@@ -101,9 +102,17 @@ fn label(field: &str) -> &'static str {
         "kinds" => "Kinds",
         "least_roles" => "Least roles",
         "resources" => "Resources",
+        "role" => "Role",
         "least_role" => "Least role",
+        "from" => "From",
+        "to" => "To",
         "scopes" => "Methods",
-        _ => "Form",
+        "manager" => "Manager",
+        "owner" | "service_owner" => "Belongs to",
+        "owner_other" => "Or to another",
+        "service_name" => "Name of the service account",
+        "service_role" => "Role of the service account",
+        other => policy_words::label(other).unwrap_or("Form"),
     }
 }
 
@@ -184,6 +193,7 @@ pub fn changes(
             "name" => Fact::new("Name", from_to(text(was), text(is))),
             "description" => Fact::new("Description", from_to(text(was), text(is))),
             "expires_at" => Fact::new("Expires", from_to(moment(was), moment(is))),
+            "previous_expires_at" => Fact::new("Old value until", from_to(moment(was), moment(is))),
             "scopes" => Fact::new("Methods", difference(&lines(was), &lines(is), |scope| catalogue.show(scope))),
             "access_set" => {
                 Fact::new("Access", from_to(access(catalogue, was.as_str()), access(catalogue, is.as_str())))
@@ -197,6 +207,7 @@ pub fn changes(
             "enabled" if is.as_bool() == Some(true) => Fact::new("Enabled", "yes, calls pass again"),
             "enabled" => Fact::new("Enabled", "no, calls are refused"),
             "email" => Fact::new("E-mail", from_to(text(was), text(is))),
+            "owner" => Fact::new("Belongs to", from_to(text(was), text(is))),
             "role" => Fact::new("Role", from_to(text(was), text(is)).replace('_', " ")),
             "time_zone" => Fact::new("Time zone", from_to(text(was), text(is))),
             "date_style" => Fact::new("Dates", from_to(text(was), text(is))),

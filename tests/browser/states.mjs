@@ -4,6 +4,7 @@ import { large } from './fixtures/large.mjs';
 import {
   activity,
   api,
+  audit,
   button,
   call,
   confirmDialog,
@@ -18,7 +19,10 @@ import {
   list,
   login,
   openDetails,
+  openRow,
   password,
+  policy,
+  policyReview,
   preview,
   profileForm,
   removeDialog,
@@ -31,6 +35,9 @@ import {
   setForm,
   wrongPassword,
 } from './steps.mjs';
+import { OF_EVERYBODY } from './all-tokens-states.mjs';
+import { INVITED, OF_PEOPLE, withPeople } from './account-states.mjs';
+import { OF_NO_TEAM, OF_TEAMS, makeTeams } from './team-states.mjs';
 import { OF_MANY, OF_TOKENS } from './token-states.mjs';
 import { OWNER, goOn, generate, importApi, importPlatform, profile, setUp, signIn } from './support.mjs';
 
@@ -347,6 +354,20 @@ export const PHASES = [
           await page.goto(`${site.url}/settings/tokens/${id}/activity`);
         },
       ],
+      ['audit', 'owner', audit],
+      ['audit-filters', 'owner', async (page, site) => (await audit(page, site), openDetails(page, 'actor'))],
+      ['audit-open', 'owner', async (page, site) => openRow(page, site, '?action=token.generate')],
+      ['audit-nothing-found', 'owner', (page, site) => audit(page, site, '?q=no+such+thing&ip=192.0.2.1')],
+      ['audit-wrong-day', 'owner', (page, site) => audit(page, site, '?from=11/25/2026')],
+      [
+        'audit-looked-through',
+        'owner',
+        async (page, site) => {
+          site.manyEvents();
+          await audit(page, site, '?q=no+such+thing');
+        },
+      ],
+      ...OF_EVERYBODY,
       ['apis', 'owner', (page, site) => page.goto(`${site.url}/admin/apis`)],
       ['import', 'owner', importForm],
       ['import-options', 'owner', async (page, site) => (await importForm(page, site), openDetails(page, 'hosts'))],
@@ -410,6 +431,28 @@ export const PHASES = [
           await dialog(page).locator('[name=password]').waitFor();
         },
       ],
+      ['policy', 'owner', policy],
+      [
+        'policy-errors',
+        'owner',
+        async (page, site) => {
+          await policy(page, site);
+          await page.locator('[name=default_lifetime]').fill('400');
+          await page.locator('[name=session_idle]').fill('soon');
+          await openDetails(page, 'max_lifetime_admin');
+          await page.locator('[name=max_lifetime_admin]').fill('500');
+          await send(page, goOn(page, 'max_lifetime'));
+        },
+      ],
+      ['policy-review', 'owner', policyReview],
+      [
+        'policy-wrong',
+        'owner',
+        async (page, site) => {
+          await policyReview(page, site);
+          await wrongPassword(page, page.locator('main'));
+        },
+      ],
       ['reveal-again', 'owner', revealed],
     ],
   },
@@ -417,6 +460,24 @@ export const PHASES = [
     name: 'with what is done to a token',
     before: async () => {},
     states: OF_TOKENS.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with people',
+    before: (site, { desk: { owner } }) => withPeople(owner, site),
+    states: [
+      ...OF_PEOPLE.map(([name, reach]) => [name, 'owner', reach]),
+      ...INVITED.map(([name, reach]) => [name, 'stranger', reach]),
+    ],
+  },
+  {
+    name: 'before there is a team',
+    before: async () => {},
+    states: OF_NO_TEAM.map(([name, reach]) => [name, 'owner', reach]),
+  },
+  {
+    name: 'with teams and service accounts',
+    before: makeTeams,
+    states: OF_TEAMS.map(([name, reach]) => [name, 'owner', reach]),
   },
   {
     name: 'with more tokens than a page of the list holds',

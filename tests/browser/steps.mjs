@@ -115,6 +115,16 @@ export const difference = async (page, site) => {
 };
 export const api = (page, site, query = '') => page.goto(`${site.url}/admin/apis/platform${query}`);
 export const setForm = (page, site) => page.goto(`${site.url}/admin/apis/platform/sets/new`);
+export const policy = (page, site) => page.goto(`${site.url}/admin/policy`);
+/** A policy that is stricter and looser in places, with tokens that live too long for it. */
+export const policyReview = async (page, site) => {
+  await policy(page, site);
+  await page.locator('[name=max_lifetime]').fill('20');
+  await page.locator('[name=default_lifetime]').fill('10');
+  await page.locator('[name=confirm]').selectOption('window');
+  await page.locator('[name=value_in_query][type=checkbox]').check();
+  await send(page, goOn(page, 'max_lifetime'));
+};
 export const login = (page, site, query = '') => page.goto(`${site.url}/login${query}`);
 export const profileForm = (page, site) => page.goto(`${site.url}/settings/profile`);
 export const password = (page, site) => page.goto(`${site.url}/settings/password`);
@@ -127,6 +137,13 @@ export const endedForm = async (page, site) => {
   await sendPlainly(page, 'lifetime');
 };
 
+export const audit = (page, site, query = '') => page.goto(`${site.url}/admin/audit${query}`);
+/** The newest row of the audit log, opened. */
+export const openRow = async (page, site, query) => {
+  await audit(page, site, query);
+  await page.locator('.log summary').first().click();
+  await page.locator('.log details[open] .facts').waitFor();
+};
 export const activity = (page, site, query = '') => page.goto(`${site.url}/settings/activity${query}`);
 /** Asks as a proxy would: one call that passes, and refused ones; then waits until they are written. */
 export const call = async (context, site, value) => {

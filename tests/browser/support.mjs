@@ -131,6 +131,17 @@ export class Site {
     );
   }
 
+  /** More events than one search looks through, copies of the oldest; the chain does not hold any more. */
+  manyEvents() {
+    this.sql(
+      `INSERT INTO events SELECT substr(id, 1, 24) || printf('%012d', n), at, action, actor_id, actor_name, via, subject_kind,
+         subject_id, subject_name, owner_id, detail, ip, agent, folded, -n, hash
+       FROM (SELECT * FROM events WHERE number = 1),
+         (WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 21000) SELECT n FROM up)
+       WHERE NOT EXISTS (SELECT 1 FROM events WHERE number = -1);`,
+    );
+  }
+
   /** Everything that the program has written, to its files and to its output. */
   async everythingWritten() {
     const files = await readdir(this.folder, { recursive: true, withFileTypes: true });

@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use chrono::TimeDelta;
 use hallpass::actor::Actor;
 use hallpass::audit::{Subject, record};
-use hallpass::types::TokenId;
+use hallpass::types::{Role, TokenId};
+use sha2::{Digest, Sha256};
 
-use crate::support::Site;
+use crate::support::{Answer, Form, PASSWORD, Person, Site};
 
 /// What `hallpass audit verify` prints; as an error where it exits with another code than 0.
 fn verify(site: &Site, arguments: &[&str]) -> Result<String, String> {
@@ -285,4 +286,321 @@ fn a_log_of_which_everything_is_past_its_days_goes_on_from_its_checkpoint() {
     hallpass::jobs::prune_audit(&site.app, Some(30)).unwrap();
     assert!(verify(&site, &[]).unwrap().starts_with("1 events, all"), "what was deleted is told");
     assert_eq!(head(&site).0, "2501");
+}
+
+const AUDIT: &str = "/admin/audit";
+
+/// The events that the page shows, without their times and what they open to.
+fn rows(page: &Answer) -> Vec<String> {
+    let (html, css) = (page.html(), |css: &str| scraper::Selector::parse(css).unwrap());
+    let text = |cell: scraper::ElementRef<'_>| {
+        let text = cell.text().collect::<Vec<_>>().join(" ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let row =
+        |row: scraper::ElementRef<'_>| row.select(&css(":scope > span")).map(text).collect::<Vec<_>>().join(" | ");
+    html.select(&css(".log summary")).map(row).collect()
+}
+
+/// What a row opens to.
+fn opened(page: &Answer, nth: usize) -> String {
+    let (html, css) = (page.html(), |css: &str| scraper::Selector::parse(css).unwrap());
+    let row = html.select(&css(".log details")).nth(nth).unwrap();
+    let text: String = row.select(&css(".facts")).flat_map(|facts| facts.text()).collect::<Vec<_>>().join(" ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn find(person: &Person<'_>, fields: &[(&str, &str)]) -> Answer {
+    let form = person.get(AUDIT).form("/admin/audit/find").with(fields);
+    let found = person.post("/admin/audit/find", &form);
+    assert_eq!(found.status, 303, "{}", found.text());
+    person.get(found.header("location"))
+}
+
+fn events(site: &Site, action: &str) -> Vec<String> {
+    let of =
+        "actor_name || ' ' || substr(via, 1, 7) || ' ' || subject_name || ' ' || ip || ' ' || agent || ' ' || detail";
+    site.texts(&format!("SELECT {of} AS text FROM events WHERE action = '{action}' ORDER BY number"))
+}
+
+#[test]
+fn the_page_tells_the_story_newest_first_with_before_and_after() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.header("user-agent", "Firefox of Maria");
+    maria.generate("ci", &["zones:listZones"]);
+    maria.edit("ci", |form| form.with(&[("name", "deploy"), ("description", "every night")]));
+    maria.press("disable", &["deploy"]);
+    let page = maria.get(AUDIT);
+    let told = rows(&page);
+    let first = [
+        "Token disabled | deploy | You browser session",
+        "Token edited Description: every night; Name: deploy, was ci | deploy | You browser session",
+    ];
+    assert!(told[0].starts_with("Token disabled") && told[0].ends_with("| deploy | You browser session"), "{told:?}");
+    assert_eq!(told[1], first[1]);
+    assert!(told[2].starts_with("Token generated Custom, 1 method"), "{told:?}");
+    assert!(told.last().unwrap().starts_with("Account set up"), "{told:?}");
+    let facts = opened(&page, 1);
+    for part in [
+        "Name deploy, was ci",
+        "Description every night",
+        "Browser Firefox of Maria",
+        "Address 127.0.0.1",
+        "token.edit",
+    ] {
+        assert!(facts.contains(part), "{part} in {facts}");
+    }
+    assert!(page.text().contains("Times are in Europe/Berlin") && page.text().contains("23 Nov, 10:40:00"));
+    let id = maria.id_of("deploy");
+    assert!(page.body.contains(&format!("href=\"/settings/tokens/{id}\"")));
+    // Its sidebar entry is the one that is marked.
+    assert_eq!(page.attribute("nav a[aria-current]", "href"), AUDIT);
+}
+
+#[test]
+fn each_filter_leaves_what_it_says_and_they_go_together() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    maria.generate("nightly", &["zones:listZones"]);
+    let jan = site.person("jan@example.com", Role::Contributor);
+    jan.header("x-forwarded-for", "203.0.113.9");
+    jan.generate("ci", &["zones:readZone"]);
+    site.pass(TimeDelta::days(2));
+    maria.sign_in("maria@example.com", PASSWORD);
+    maria.press("remove", &["nightly"]);
+    let count = |fields: &[(&str, &str)]| rows(&find(&maria, fields)).len();
+    for (fields, events) in [
+        (&[("action", "token.generate")][..], 3),
+        (&[("action", "token")], 4),
+        (&[("action", "token.generate"), ("actor", "jan@example.com")], 1),
+        (&[("action", "token"), ("actor", "maria keller")], 3),
+        (&[("actor", "operator")], 1),
+        (&[("actor", "nobody at all")], 0),
+        (&[("actor", "nobody@example.com")], 0),
+        (&[("subject", "CI")], 2),
+        (&[("subject", "CI"), ("actor", "jan")], 1),
+        (&[("subject", "nightly")], 2),
+        (&[("subject", "pdns")], 1),
+        (&[("ip", "203.0.113.9")], 1),
+        (&[("ip", "::ffff:203.0.113.9")], 1),
+        (&[("ip", "nothing")], 0),
+        (&[("q", "NIGHTLY generate")], 1),
+        (&[("q", "nightly"), ("action", "token.remove")], 1),
+        (&[("q", "100%_")], 0),
+        (&[("from", "2026-11-25")], 2),
+        (&[("to", "2026-11-24"), ("action", "token")], 3),
+        (&[("from", "2026-11-24"), ("to", "2026-11-24")], 0),
+        (&[("from", "25.11.2026"), ("action", "token")], 1),
+        (&[("action", "no.such")], 0),
+        (&[("action", "no such")], 0),
+    ] {
+        assert_eq!(count(fields), events, "{fields:?}");
+    }
+    let id = maria.id_of("ci");
+    assert_eq!(count(&[("subject", &id)]), 1);
+    let wrong = find(&maria, &[("from", "11/25/2026")]);
+    assert!(wrong.error_of("from").contains("could be two different days"), "{}", wrong.text());
+    assert_eq!(rows(&wrong).len(), 0);
+}
+
+#[test]
+fn pages_follow_each_other_by_key_and_nothing_is_twice_or_left_out() {
+    let site = Site::start();
+    let maria = site.owner();
+    fill(&site, 120);
+    let mut seen = Vec::new();
+    let mut page = maria.get(&format!("{AUDIT}?action=token"));
+    assert!(page.text().contains("122 events, chained"), "{}", page.text());
+    loop {
+        seen.extend(rows(&page).iter().map(|row| row.split(" | ").nth(1).unwrap().to_owned()));
+        // What comes meanwhile moves nothing.
+        fill(&site, 1);
+        let html = page.html();
+        let Some(older) = html.select(&scraper::Selector::parse("a[rel=next]").unwrap()).next() else { break };
+        page = maria.get(older.attr("href").unwrap());
+        assert!(page.body.contains(&format!("href=\"{AUDIT}?action=token\"")), "back to the newest");
+    }
+    let wanted: Vec<String> = (0..120).rev().map(|nth| format!("t{nth}")).collect();
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn a_search_looks_through_so_many_rows_and_says_how_far_it_came() {
+    let site = Site::start();
+    let maria = site.owner();
+    site.app.write_now(|tx| tell(tx, "needle")).unwrap();
+    site.pass(TimeDelta::minutes(1));
+    for _ in 0..3 {
+        site.app.write_now(|tx| (0..7_000).try_for_each(|_| tell(tx, "hay"))).unwrap();
+    }
+    let page = find(&maria, &[("q", "needle")]);
+    assert_eq!(rows(&page).len(), 0);
+    assert!(
+        page.text().contains("Nothing so far. Looked through 20,000 rows back to 23 Nov, 10:41. Look further back"),
+        "{}",
+        page.text()
+    );
+    let further = maria.get(&page.attribute("a[rel=next]", "href"));
+    assert_eq!(rows(&further).len(), 1, "{}", further.text());
+    assert!(!further.text().contains("Looked through"), "{}", further.text());
+    // Two filters of which one finds few rows: its index is followed, and nothing is left to look through.
+    let both = find(&maria, &[("subject", "019ab000-0000-7000-8000-000000000000"), ("action", "session")]);
+    assert!(rows(&both).is_empty() && both.text().contains("Nothing matches."), "{}", both.text());
+}
+
+#[test]
+fn a_stranger_to_administration_finds_nothing_here_in_any_form() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let jan = site.person("jan@example.com", Role::Contributor);
+    for address in [AUDIT, "/admin/audit.csv", "/admin/audit.jsonl", "/admin/audit?q=x"] {
+        assert_eq!(jan.get(address).status, 404, "{address}");
+        assert_eq!(maria.get(address).status, 200, "{address}");
+    }
+    assert!(!jan.get("/settings/tokens").body.contains(AUDIT));
+    let actor = hallpass::session::actor(
+        &site.app.db.read(|conn| hallpass::account::by_email(conn, "jan@example.com")).unwrap().unwrap(),
+        &hallpass::types::SessionId::from("x"),
+        Default::default(),
+    );
+    let looked = site.app.db.read(|conn| hallpass::audit::log::page(conn, &actor, &Default::default(), None).map(drop));
+    assert!(matches!(looked, Err(hallpass::error::Error::Missing)), "the core holds it, whatever page asks");
+}
+
+#[test]
+fn odd_bytes_in_a_filter_are_no_error_and_a_pasted_value_is_in_no_address() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let value = maria.generate("ci", &["zones:listZones"]);
+    for odd in ["%00", "a%00b", "%F0%9F%92%A9", "%FF%FE", "%5C%25_", "'%22;--", "%0D%0A", &"x".repeat(5_000)] {
+        for field in ["q", "action", "actor", "subject", "ip", "from", "to", "after"] {
+            for address in [AUDIT, "/admin/audit.csv"] {
+                let answer = maria.get(&format!("{address}?{field}={odd}"));
+                let is_day = matches!(field, "from" | "to");
+                let wanted = if is_day && address != AUDIT && answer.status != 200 { 422 } else { 200 };
+                assert_eq!(answer.status, wanted, "{address} {field} {odd}");
+            }
+        }
+    }
+    let form = maria.get(AUDIT).form("/admin/audit/find").with(&[("q", &value)]);
+    let found = maria.post("/admin/audit/find", &form);
+    assert_eq!(found.header("location"), format!("{AUDIT}?subject={}", maria.id_of("ci")));
+    let cleaned = maria.get(&format!("{AUDIT}?q={value}&actor={value}"));
+    assert_eq!((cleaned.status, cleaned.header("location").contains(&value)), (303, false));
+}
+
+#[test]
+fn a_refused_change_stands_in_the_log_with_who_as_whom_from_where_and_why() {
+    let site = Site::start();
+    site.owner_with_zones();
+    let eve = site.person("eve@example.com", Role::Viewer);
+    eve.header("user-agent", "Firefox of Eve");
+    eve.header("x-forwarded-for", "203.0.113.9");
+    let form = eve.get("/settings/tokens").form("/theme").with(&[("name", "x"), ("set", "custom")]);
+    assert_eq!(eve.post("/settings/tokens/new", &form).status, 403);
+    let [told] = &events(&site, "change.refuse")[..] else { panic!("{:?}", events(&site, "change.refuse")) };
+    assert_eq!(
+        told,
+        "eve session /settings/tokens/new 203.0.113.9 Firefox of Eve {\"why\":\"This needs the role token creator; yours is viewer.\"}"
+    );
+    // A look that is refused changes nothing, a form without its token is no change, and what is not there is no refusal.
+    eve.get("/settings/tokens/new");
+    eve.post("/settings/tokens/new", &Form(vec![("form_token".into(), "x".into())]));
+    eve.post("/admin/apis/pdns/remove", &form);
+    assert_eq!(events(&site, "change.refuse").len(), 1);
+    assert!(eve.get("/settings/activity").text().contains("Change refused"), "who was refused sees it too");
+    assert!(verify(&site, &[]).is_ok());
+}
+
+#[test]
+fn sign_ins_refused_ones_and_refused_confirms_stand_in_the_log() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    let eve = site.visitor();
+    eve.header("user-agent", "Firefox of Eve");
+    eve.sign_in("maria@example.com", "not the right password");
+    eve.sign_in("nobody@example.com", "not the right password");
+    let page = maria.ask_for("remove", &["ci"]);
+    let form = page.form("/settings/tokens/remove").with(&[("password", "not the right password")]);
+    assert_eq!(maria.post("/settings/tokens/remove", &form).status, 422);
+    let refused = events(&site, "session.refuse");
+    assert_eq!(
+        refused,
+        [
+            "somebody sign-in Maria Keller 127.0.0.1 Firefox of Eve {}",
+            "somebody sign-in unknown 127.0.0.1 Firefox of Eve {}",
+        ]
+    );
+    assert_eq!(events(&site, "confirm.refuse").len(), 1);
+    assert_eq!(events(&site, "session.sign_in").len(), 1);
+    assert_eq!(rows(&find(&maria, &[("actor", "somebody")])).len(), 2);
+}
+
+/// The rows of a CSV file.
+fn cells(file: &Answer) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_reader(file.body.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn the_csv_has_what_the_filter_leaves_and_nothing_that_a_spreadsheet_runs() {
+    let site = Site::start();
+    let maria = site.owner();
+    for name in ["=1+1", "+1", "-1", "@SUM(A1)", "plain; \"quoted\"\nline"] {
+        site.app.write_now(|tx| tell(tx, name)).unwrap();
+    }
+    let file = maria.get("/admin/audit.csv?action=token.edit");
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8; header=present");
+    assert!(file.header("content-disposition").contains("hallpass-audit.csv"));
+    let rows = cells(&file);
+    let names: Vec<&str> = rows.iter().map(|row| row[9].as_str()).collect();
+    assert_eq!(names, ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "plain; \"quoted\"\nline"]);
+    assert_eq!(rows[0][..6], ["3", "2026-11-23T09:40:00Z", "token.edit", "Token edited", "", "operator"]);
+    assert_eq!(cells(&maria.get("/admin/audit.csv?q=nothing+matches")).len(), 0);
+}
+
+#[test]
+fn the_json_lines_hold_all_rows_in_order_and_prove_the_chain_by_themselves() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    maria.generate("ci", &["zones:listZones"]);
+    maria.edit("ci", |form| form.with(&[("name", "ключ “x” 💡")]));
+    fill(&site, 1_200);
+    let file = maria.get("/admin/audit.jsonl");
+    assert_eq!(file.header("content-type"), "application/jsonl; charset=utf-8");
+    let (mut previous, mut number) = (String::new(), 0);
+    for line in file.body.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        number += 1;
+        assert_eq!(event["number"], number);
+        let mut text = format!("{}:{previous},{}:{number},", previous.len(), number.to_string().len());
+        for column in [
+            "id",
+            "at",
+            "action",
+            "actor_id",
+            "actor_name",
+            "via",
+            "subject_kind",
+            "subject_id",
+            "subject_name",
+            "owner_id",
+            "detail",
+            "ip",
+            "agent",
+            "folded",
+        ] {
+            text += &match event[column].as_str() {
+                Some(value) => format!("{}:{value},", value.len()),
+                None => "-,".to_owned(),
+            };
+        }
+        previous = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(event["hash"], previous, "{text}");
+    }
+    assert_eq!(head(&site), (number.to_string(), previous));
+    assert_eq!(maria.get("/admin/audit.jsonl?action=token.generate").body.lines().count(), 1);
 }

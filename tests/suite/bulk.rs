@@ -110,7 +110,9 @@ fn a_pasted_value_finds_its_token_and_is_in_no_address() {
     assert!(find(&maria, &new).1.contains("was that of ci, which was removed just now. It is dead."));
 
     let unknown = hallpass::secret::Secret::generate("hp", &hallpass::secret::Random::of_the_machine()).unwrap();
-    assert!(find(&maria, unknown.reveal()).1.contains("No token of yours has or had the value that you pasted."));
+    assert!(
+        find(&maria, unknown.reveal()).1.contains("No token that you may see has or had the value that you pasted.")
+    );
     // By the address, too, it is out of it with the answer.
     let answer = maria.get(&format!("/settings/tokens?q={}", unknown.reveal()));
     assert_eq!((answer.status, answer.header("location")), (303, "/settings/tokens"));
@@ -121,11 +123,15 @@ fn another_s_value_is_as_unknown_as_one_that_never_was() {
     let site = Site::start();
     let maria = site.owner_with_zones();
     let hers = maria.generate("hers", &["zones:listZones"]);
-    let jan = site.person("jan@example.com", hallpass::types::Role::Admin);
+    let jan = site.person("jan@example.com", hallpass::types::Role::Contributor);
     jan.generate("his", &["zones:listZones"]);
     let (to, text) = find(&jan, &hers);
     assert_eq!(to, "/settings/tokens");
-    assert!(text.contains("No token of yours has or had the value that you pasted."), "{text}");
+    assert!(text.contains("No token that you may see has or had the value that you pasted."), "{text}");
+    // An administrator, who may see it, is led to its page.
+    let eva = site.person("eva@example.com", hallpass::types::Role::Admin);
+    eva.generate("hers", &["zones:listZones"]);
+    assert_eq!(find(&eva, &hers).0, maria.page_of("hers"));
 }
 
 #[test]

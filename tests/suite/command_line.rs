@@ -99,7 +99,10 @@ fn what_goes_wrong_at_start_is_one_sentence_and_an_exit_code() {
         (vec!["--database-url", "sqlite:not.db"], "The database file not.db cannot be opened"),
         (vec!["--database-url", "postgres://nobody:hunter2@127.0.0.1:1/none"], "PostgreSQL cannot be reached"),
         (vec!["--database-url", "mysql://x"], "has to be sqlite:PATH or postgres://"),
-        (vec!["--config", "wrong.toml"], "policy.default_lifetime is 400 days"),
+        (
+            vec!["--config", "wrong.toml"],
+            "policy.default_lifetime: 400 days is more than the longest lifetime, 365 days.",
+        ),
         (vec!["--public-url", "http://pass.example.org"], "has no TLS"),
     ] {
         let output = run(&folder, &arguments, "");
@@ -127,7 +130,25 @@ fn an_operator_adds_lists_and_disables_people_with_the_password_from_standard_in
         text(&run(&folder, &["account", "passwd", "maria@example.com"], "six purple kettles sing\n").stdout),
         "Changed the password of maria@example.com.\n"
     );
+    assert_eq!(
+        text(&run(&folder, &["account", "enable", "jan@example.com"], "").stdout),
+        "Enabled jan@example.com. Service accounts stay disabled.\n"
+    );
+    assert_eq!(
+        text(&run(&folder, &["account", "role", "jan@example.com", "contributor"], "").stdout),
+        "jan@example.com has the role contributor now.\n"
+    );
+    let invited = run(&folder, &["account", "invite", "ana@example.com", "--name", "Ana"], "");
+    let link = text(&invited.stdout);
+    assert!(link.contains("/invite/") && link.lines().count() == 1, "{link}{}", text(&invited.stderr));
+    let again = text(&run(&folder, &["account", "invite", "ana@example.com"], "").stdout);
+    assert!(again.contains("/invite/") && again != link);
+    let list = text(&run(&folder, &["account", "list"], "").stdout);
+    assert!(list.contains("invited") && list.contains("TEAMS") && list.contains("active"), "{list}");
     for (arguments, input, part) in [
+        (vec!["account", "role", "maria@example.com", "viewer"], "", "last owner"),
+        (vec!["account", "role", "jan@example.com", "emperor"], "", "the roles are"),
+        (vec!["account", "invite", "no address"], "", "not an e-mail address"),
         (vec!["account", "add", "MARIA@example.com"], input.as_str(), "already an account with this e-mail"),
         (vec!["account", "add", "eve@example.com"], "short\n", "at least 15 characters"),
         (vec!["account", "disable", "nobody@example.com"], "", "There is no account nobody@example.com."),

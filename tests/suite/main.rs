@@ -3,7 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
+mod accounts;
 mod activity;
+mod all_tokens;
+mod api;
+mod api_bad_input;
+mod api_bounds;
+mod api_people;
+mod api_session;
+mod api_tokens;
 mod apis;
 mod audit;
 mod bulk;
@@ -23,7 +31,10 @@ mod routes;
 mod rules;
 mod schema;
 mod secrets;
+mod service_accounts;
 mod settings;
 mod support;
+mod table;
+mod teams;
 mod tokens;
 mod verify;

@@ -153,7 +153,7 @@ impl<'a> Life<'a> {
 /// second process follows all the time, and the first one's index learns from its own changes and from following.
 #[test]
 fn no_answer_is_followed_by_a_stale_verdict() {
-    let site = Site::with(Policy { tokens_per_account: 10_000, ..Policy::default() });
+    let site = Site::with(Policy { tokens_per_account: 10_000, allow_never: true, ..Policy::default() });
     site.owner_with_zones();
     let other = site.beside();
     let done = AtomicBool::new(false);
@@ -275,7 +275,7 @@ fn change_by_change(life: &mut Life<'_>, passes: &impl Fn(&str) -> bool) -> Vec<
 /// was stopped between its commit and the index.
 #[test]
 fn a_change_that_the_index_hears_of_after_a_later_one_changes_nothing() {
-    let site = Site::start();
+    let site = Site::with(Policy { allow_never: true, ..Policy::default() });
     site.owner_with_zones();
     let app = &site.app;
     let owner = add_person(app, "anna");
@@ -339,7 +339,7 @@ fn tell(app: &App, change: Change) {
 /// values, which no later look replaces.
 #[test]
 fn a_token_that_another_process_generates_while_this_one_follows_is_alive_here() {
-    let site = Site::with(Policy { tokens_per_account: 1000, ..Policy::default() });
+    let site = Site::with(Policy { tokens_per_account: 1000, allow_never: true, ..Policy::default() });
     let maria = site.owner_with_zones();
     let other = site.beside();
     let done = AtomicBool::new(false);

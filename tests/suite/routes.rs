@@ -8,7 +8,11 @@ use crate::support::{Answer, Person, Site};
 /// The route with its parameters filled in by things that exist.
 fn address(row: &Row) -> String {
     let id = "019ab000-0000-7000-8000-000000000000";
-    row.path.replace("{slug}", "pdns").replace("{set}", "own").replace("{id:[0-9a-f-]+}", id)
+    row.path
+        .replace("{key}", "no-such-key")
+        .replace("{slug}", "pdns")
+        .replace("{set}", "own")
+        .replace("{id:[0-9a-f-]+}", id)
 }
 
 fn come(person: &Person<'_>, row: &Row) -> Answer {

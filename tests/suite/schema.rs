@@ -35,6 +35,8 @@ fn every_column_of_the_code_is_in_the_tables() {
         teams,
         accounts,
         members,
+        invitations,
+        account_words,
         guesses,
         sessions,
         confirmations,
@@ -49,7 +51,9 @@ fn every_column_of_the_code_is_in_the_tables() {
         chain,
         calls,
         callers,
-        refusals
+        refusals,
+        tombstones,
+        repeats
     );
 }
 

@@ -33,6 +33,18 @@ fn a_value_is_in_one_answer_and_in_no_table_file_log_or_later_page() {
     let site = Site::start();
     let maria = site.owner_with_zones();
     let value = maria.generate("canary", &["zones:listZones"]);
+    let form = maria.get("/admin/accounts/new").form("/admin/accounts/new");
+    let page = maria.post("/admin/accounts/new", &form.with(&[("name", "Jan"), ("email", "jan@example.com")]));
+    let link = maria.confirm(&page, "/admin/accounts/new").attribute("#value", "value");
+    let key = link.rsplit('/').next().unwrap();
+    let jan = site.visitor();
+    for path in [format!("/invite/{key}"), format!("/invite/{key}?x={key}"), format!("/invite/{key}x")] {
+        jan.get(&path);
+    }
+    let form = jan.get(&format!("/invite/{key}")).form(&format!("/invite/{key}"));
+    jan.post(&format!("/invite/{key}"), &form.clone().with(&[("password", "short")]));
+    assert_eq!(jan.post(&format!("/invite/{key}"), &form.with(&[("password", PASSWORD)])).status, 303);
+    jan.get(&format!("/invite/{key}"));
     let cookie = maria.cookie("hallpass").unwrap();
     assert_eq!(site.verify(&value, "GET", "/api/v1/zones").status, 200);
     assert_eq!(site.verify(&value, "DELETE", "/api/v1/zones/a").status, 403);
@@ -64,18 +76,21 @@ fn a_value_is_in_one_answer_and_in_no_table_file_log_or_later_page() {
         "/settings/tokens",
         "/settings/activity",
         "/settings/activity.csv",
+        "/admin/accounts",
         "/settings/tokens/new",
         "/admin/apis/pdns",
         "/login",
     ] {
         assert!(!maria.get(path).body.contains(&value), "{path}");
     }
-    let secrets = [value.as_str(), &value[8..], PASSWORD, &cookie];
+    let secrets = [value.as_str(), &value[8..], PASSWORD, &cookie, key];
     for table in [
         "settings",
         "teams",
         "accounts",
         "members",
+        "invitations",
+        "account_words",
         "guesses",
         "sessions",
         "confirmations",

@@ -191,6 +191,38 @@ impl Site {
         Answer::of(request.send(body.as_str()).unwrap())
     }
 
+    /// A call to the API by a program with that value (`""` for none); a body is JSON unless a header says otherwise.
+    pub fn call(&self, value: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        if !value.is_empty() {
+            request = request.header("authorization", format!("Bearer {value}"));
+        }
+        if body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, text) in headers.iter().filter(|(_, text)| !text.is_empty()) {
+            request = request.header(*name, *text);
+        }
+        Answer::of(match body {
+            Some(body) => agent().run(request.body(body.to_vec()).unwrap()).unwrap(),
+            None => agent().run(request.body(()).unwrap()).unwrap(),
+        })
+    }
+
+    /// The same with JSON, and without further headers.
+    pub fn api(&self, value: &str, method: &str, path: &str, body: serde_json::Value) -> Answer {
+        let body = (!body.is_null()).then(|| body.to_string());
+        self.call(value, method, path, &[], body.as_deref().map(str::as_bytes))
+    }
+
+    /// Signs a program in; the answer is the value of its session token.
+    pub fn log_in(&self, email: &str) -> String {
+        let answer =
+            self.api("", "POST", "/api/v1/auth/login", serde_json::json!({ "email": email, "password": PASSWORD }));
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.json()["value"].as_str().unwrap().to_owned()
+    }
+
     /// Every row of a table as text.
     pub fn rows(&self, table: &str) -> Vec<String> {
         let columns = match self.app.db.is_shared() {
@@ -261,7 +293,12 @@ pub fn database(folder: &tempfile::TempDir) -> (Place, Option<(String, String)>)
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into()
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .build()
+        .into()
 }
 
 /// A browser without JavaScript: keeps cookies, follows no redirect by itself.
@@ -582,6 +619,6 @@ impl Answer {
     }
 }
 
-fn selector(css: &str) -> Selector {
+pub fn selector(css: &str) -> Selector {
     Selector::parse(css).unwrap()
 }

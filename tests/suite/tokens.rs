@@ -124,7 +124,7 @@ fn a_ticked_service_means_its_methods_of_today() {
 fn without_javascript_the_filter_hides_rows_and_keeps_ticks() {
     let site = Site::start();
     let maria = site.owner_with_zones();
-    let form = maria.token_form("ci", &["keys:createKey"]).with(&[("mq", "all list"), ("do", "filter")]);
+    let form = maria.token_form("ci", &["keys:createKey"]).with(&[("mq", "list all zones"), ("do", "filter")]);
     let page = maria.post("/settings/tokens/new", &form);
     assert_eq!(page.status, 200);
     let filled = page.form("/settings/tokens/new");

@@ -50,6 +50,7 @@ fn the_query_begins_at_the_first_question_mark() {
 
 #[test]
 fn eight_kibibytes_are_read_and_a_byte_more_is_not() {
+    assert_eq!(LONGEST_TARGET, 8_192);
     let longest = [b"/".as_slice(), &vec![b'a'; LONGEST_TARGET - 1]].concat();
     assert!(split(&longest).is_ok());
     let longer = [longest.as_slice(), b"a"].concat();

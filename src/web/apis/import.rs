@@ -104,8 +104,9 @@ async fn reviewed(
     match read(app, &slug, upload, options.clone(), replaces.is_some()).await {
         Ok(draft) => {
             let preview = preview(me, frame, app, &draft).await?;
-            let key = propose(app, me, Action::ImportApi, draft).await?;
-            frame.page(StatusCode::OK, &PreviewPage { confirm: key, ..preview })
+            let waiting = propose(app, me, Action::ImportApi, draft).await?;
+            let (confirm, asks_password) = (waiting.key, waiting.asks_password);
+            frame.page(StatusCode::OK, &PreviewPage { confirm, asks_password, ..preview })
         }
         Err(Error::Invalid(mut problems)) => {
             // What was pasted is wrong where it was pasted.
@@ -285,8 +286,12 @@ pub async fn confirm(me: Administrator, form: Posted, frame: Frame, app: web::Da
         }
         Ok(Outcome::Again { payload, error }) => {
             let preview = preview(&me, &frame, &app, &payload).await?;
-            let again =
-                PreviewPage { confirm: form.text("confirm").to_owned(), password_error: error.to_string(), ..preview };
+            let again = PreviewPage {
+                confirm: form.text("confirm").to_owned(),
+                asks_password: true,
+                password_error: error.to_string(),
+                ..preview
+            };
             Ok(with_wait(frame.page(crate::http::status(&error), &again)?, &error))
         }
         Ok(Outcome::Back(draft)) => {

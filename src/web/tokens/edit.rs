@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::form::{About, Filled, Present, check, form_page};
 use super::list::ADDRESS;
 use super::regenerate::{self, Wished};
-use super::reveal::{page_address, row_address};
+use super::reveal::{holder, page_address, row_of};
 use crate::app::App;
 use crate::audit;
 use crate::confirm::Action;
@@ -130,11 +130,11 @@ pub async fn confirm(
     });
     let outcome = match outcome.await {
         Ok(Outcome::Done(token)) => {
-            return Ok(frame.go_on(&row_address(token.id.as_str()), &format!("Saved {}.", token.name)));
+            return Ok(frame.go_on(&row_of(&app, &me, &id).await, &format!("Saved {}.", token.name)));
         }
         Err(Error::Replayed(Replay::Used)) => {
             let note = "These changes were already saved. Nothing was done again.";
-            return Ok(frame.go_on(&row_address(&id), note));
+            return Ok(frame.go_on(&row_of(&app, &me, &id).await, note));
         }
         Err(Error::Replayed(Replay::TooOld)) => {
             let note = "Nothing was saved: the confirmation is too old. Make the changes again.";
@@ -242,7 +242,13 @@ pub fn page(
     let is_expired = token.expires_at.filter(|end| *end <= reading.now);
     let made_by = match me.actor.is(&token.created_by.as_str().into()) {
         true => " by you".to_owned(),
-        false => String::new(),
+        false if about.made_by.is_empty() => String::new(),
+        false => format!(" by {}", about.made_by),
+    };
+    let held = match (me.actor.is(&about.owner.id), about.owned_by.as_str()) {
+        (true, _) => String::new(),
+        (false, "") => format!(" It acts as {}.", holder(&about.owner)),
+        (false, by) => format!(" It acts as {} of {by}.", holder(&about.owner)),
     };
     let used = match &present.used {
         None => "Never used".to_owned(),
@@ -270,7 +276,7 @@ pub fn page(
         action: address.clone(),
         submit: "Save changes…".into(),
         starts_with: present.values.first().map(|value| value.starts_with.clone()).unwrap_or_default(),
-        intro: format!("Created {}{made_by}. {used}.", reading.date(token.created_at)),
+        intro: format!("Created {}{made_by}. {used}.{held}", reading.date(token.created_at)),
         id: token.id.to_string(),
         seen: format!("{}-{}", token.version, reading.now.millis()),
         enabled: Some(filled.enabled),

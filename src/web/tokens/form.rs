@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::list::ADDRESS;
+use super::owner::Holder;
 use super::picker::{self, Filter, Ticks};
 use crate::account::{self, Account};
 use crate::actor::{Deed, Relation};
@@ -16,6 +17,7 @@ use crate::error::{Error, Problem, Result};
 use crate::token::list::Used;
 use crate::token::{self, Expiry, Generation, Limits, NewToken, Standing, Token, TokenDraft};
 use crate::types::{Lines, Stamp, TokenId};
+use crate::web::all_tokens;
 use crate::web::form::Posted;
 use crate::web::frame::Frame;
 use crate::web::page::{Choice, Tone};
@@ -31,6 +33,10 @@ pub struct About {
     pub owner: Account,
     pub relation: Relation,
     pub token: Option<Present>,
+    /// Name of whoever generated it; empty where that is not known.
+    pub made_by: String,
+    /// Name of whom a service account belongs to.
+    pub owned_by: String,
 }
 
 /// A token with its values, newest first, and its last use.
@@ -42,7 +48,13 @@ pub struct Present {
 
 impl About {
     pub fn new_of(me: &SignedIn) -> About {
-        About { owner: me.account.clone(), relation: Relation::Own, token: None }
+        About {
+            owner: me.account.clone(),
+            relation: Relation::Own,
+            token: None,
+            made_by: String::new(),
+            owned_by: String::new(),
+        }
     }
 
     /// A token that the person may see and that is not removed; all others are missing.
@@ -56,7 +68,9 @@ impl About {
             let owner = account::by_id(conn, &token.owner_id)?;
             let relation = account::relation(conn, &actor, &owner)?;
             let (values, used) = (token::values_of(conn, &id)?, token::list::use_of(conn, &id)?);
-            Ok(About { owner, relation, token: Some(Present { token, values, used }) })
+            let made_by = account::name_of(conn, &token.created_by)?;
+            let owned_by = account::service::owner_name(conn, &owner)?;
+            Ok(About { owner, relation, token: Some(Present { token, values, used }), made_by, owned_by })
         })
         .await
     }
@@ -106,6 +120,8 @@ pub struct Filled {
     pub filter: Filter,
     pub limits: pages::Limits,
     pub enabled: bool,
+    /// For whom, of a token that is generated.
+    pub holder: Holder,
 }
 
 impl Filled {
@@ -120,6 +136,7 @@ impl Filled {
             filter: Filter::default(),
             limits: pages::Limits::default(),
             enabled: true,
+            holder: Holder::default(),
         }
     }
 
@@ -147,6 +164,7 @@ impl Filled {
             },
             // A box that is not ticked sends nothing, so the page sends `off` before it.
             enabled: if form.has("enabled") { form.every("enabled").any(|word| word == "on") } else { base.enabled },
+            holder: Holder::posted(form, base.holder),
         }
     }
 
@@ -177,6 +195,7 @@ impl Filled {
                 rate_per_minute: new.rate_per_minute.map(|rate| rate.to_string()).unwrap_or_default(),
             },
             enabled: new.enabled,
+            holder: Holder::default(),
         }
     }
 }
@@ -194,7 +213,7 @@ pub async fn expiry(
 ) -> Result<HttpResponse> {
     let query = Posted::from_query(request.query_string());
     let about = match query.text("token") {
-        "" => About::new_of(&me),
+        "" => Holder::posted(&query, Holder::default()).about(&app, &me).await?,
         id => About::token(&app, &me, id).await?,
     };
     let catalogue = app.catalogue();
@@ -259,10 +278,11 @@ pub fn form_page(
         // It stands under the field as an error already.
         expiry.sentence.clear();
     }
+    let (section, cancel) = home(about);
     Ok(TokenFormPage {
-        shell: frame.shell(title, ADDRESS, Some(me))?,
+        shell: frame.shell(title, section, Some(me))?,
         title: title.to_owned(),
-        cancel: ADDRESS.into(),
+        cancel,
         name: filled.name.clone(),
         description: filled.description.clone(),
         lifetimes: lifetimes(&limits, &filled.lifetime),
@@ -276,6 +296,16 @@ pub fn form_page(
         errors: field_errors(problems),
         ..TokenFormPage::default()
     })
+}
+
+/// The list that a token stands in: one's own, or for administrators that of everybody's.
+fn home(about: &About) -> (&'static str, String) {
+    match about.relation {
+        Relation::OtherPerson | Relation::Other => {
+            (all_tokens::ADDRESS, format!("{}?owner={}", all_tokens::ADDRESS, about.owner.id))
+        }
+        _ => (ADDRESS, ADDRESS.to_owned()),
+    }
 }
 
 pub fn lifetimes(limits: &Limits<'_>, chosen: &str) -> Vec<Choice> {

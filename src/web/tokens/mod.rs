@@ -5,6 +5,7 @@ pub mod edit;
 mod form;
 pub mod generate;
 pub mod list;
+mod owner;
 mod picker;
 pub mod regenerate;
 pub mod reveal;

@@ -7,7 +7,8 @@ use actix_web::{HttpResponse, web};
 use super::edit::{self, Seen, Typed, Waiting};
 use super::form::{About, Filled, Present, expiry_part, last_day_iso, lifetimes, wished as expiry_wished};
 use super::list::ADDRESS;
-use super::reveal::{already_shown, page_address, reveal, row_address};
+use super::reveal::{already_shown, page_address, reveal, row_of};
+use crate::account;
 use crate::app::App;
 use crate::confirm::{self, Action};
 use crate::error::{Error, Problem, Replay, Result};
@@ -258,12 +259,13 @@ pub async fn confirm(
         let wish = waiting.wish;
         let (token, value) = regenerate(tx, actor, &wish, &prefix)?;
         confirm::note_outcome(tx, &key, token.id.as_str())?;
-        Ok((token, value, wish.previous_ends_at.unwrap_or(tx.now)))
+        let owner = account::by_id(tx.conn, &token.owner_id)?;
+        Ok((owner, token, value, wish.previous_ends_at.unwrap_or(tx.now)))
     });
     let outcome = outcome.await;
     match outcome {
-        Ok(Outcome::Done((token, value, end))) => {
-            return reveal(&me, &frame, &app, "Value regenerated", &token, &value, Some(end));
+        Ok(Outcome::Done((owner, token, value, end))) => {
+            return reveal(&me, &frame, &app, "Value regenerated", (&owner, &token), &value, Some(end));
         }
         Err(Error::Replayed(Replay::Used)) => {
             return already_shown(&me, &frame, &app, Action::RegenerateToken, &form).await;
@@ -344,7 +346,7 @@ pub async fn confirm_end(
     });
     match outcome.await {
         Ok(Outcome::Done(token)) => {
-            Ok(frame.go_on(&row_address(token.id.as_str()), &format!("The old value of {} has stopped.", token.name)))
+            Ok(frame.go_on(&row_of(&app, &me, &id).await, &format!("The old value of {} has stopped.", token.name)))
         }
         Ok(Outcome::Again { error, .. }) => {
             let about = About::token(&app, &me, &id).await?;
@@ -353,7 +355,8 @@ pub async fn confirm_end(
         }
         Ok(Outcome::Back(_)) => Ok(frame.go_on(&page_address(&id), "")),
         Err(Error::Replayed(Replay::Used)) => {
-            Ok(frame.go_on(&row_address(&id), "The grace period was already ended. Nothing was done again."))
+            Ok(frame
+                .go_on(&row_of(&app, &me, &id).await, "The grace period was already ended. Nothing was done again."))
         }
         Err(Error::Stale | Error::Invalid(_) | Error::Replayed(Replay::TooOld)) => {
             Ok(frame.go_on(&page_address(&id), "Nothing was ended. Look at the token again."))

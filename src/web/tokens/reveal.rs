@@ -5,14 +5,16 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
+use super::form::About;
 use super::list::ADDRESS;
+use crate::account::Account;
 use crate::app::App;
 use crate::catalogue::{Catalogue, Method};
 use crate::confirm::Action;
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::token::{self, Token};
-use crate::types::{Lines, MethodKind, Stamp};
+use crate::types::{AccountKind, Lines, MethodKind, Stamp, TokenId};
 use crate::web::form::Posted;
 use crate::web::frame::{Frame, uncompressed};
 use crate::web::page::Fact;
@@ -26,7 +28,7 @@ pub fn reveal(
     frame: &Frame,
     app: &App,
     title: &str,
-    token: &Token,
+    (owner, token): (&Account, &Token),
     value: &Secret,
     previous: Option<Stamp>,
 ) -> Result<HttpResponse> {
@@ -42,6 +44,9 @@ pub fn reveal(
         Fact::new("Expires", expires),
         Fact::new("Starts with", value.starts_with()).mono(),
     ];
+    if !me.actor.is(&owner.id) {
+        facts.insert(0, Fact::new("For", holder(owner)));
+    }
     if let Some(end) = previous {
         let until =
             if end > reading.now { format!("works until {}", reading.moment(end)) } else { "has stopped".into() };
@@ -55,7 +60,7 @@ pub fn reveal(
         file: file_name(&token.name),
         try_method,
         try_url,
-        href: row_address(token.id.as_str()),
+        href: row_address(me, owner, &token.id),
         facts,
     };
     Ok(uncompressed(frame.body(&page)?))
@@ -66,9 +71,31 @@ pub fn page_address(id: &str) -> String {
     format!("{ADDRESS}/{id}")
 }
 
-/// The list, with the row marked.
-pub fn row_address(id: &str) -> String {
-    format!("{ADDRESS}#t-{id}")
+/// The list that the token is in, with its row marked; another person's token is in none of one's own, but has its page.
+pub fn row_address(me: &SignedIn, owner: &Account, id: &TokenId) -> String {
+    match &owner.owner_team_id {
+        Some(team) => format!("{ADDRESS}?team={team}#t-{id}"),
+        None if me.actor.is(&owner.id) || owner.owner_account_id.as_ref().is_some_and(|by| me.actor.is(by)) => {
+            format!("{ADDRESS}#t-{id}")
+        }
+        None => page_address(id.as_str()),
+    }
+}
+
+/// The same, of a token by its id.
+pub async fn row_of(app: &Arc<App>, me: &SignedIn, id: &str) -> String {
+    match About::token(app, me, id).await {
+        Ok(about) => row_address(me, &about.owner, &TokenId::from(id)),
+        Err(_) => ADDRESS.to_owned(),
+    }
+}
+
+/// Another account, as a token's pages name whom it acts as.
+pub fn holder(owner: &Account) -> String {
+    match owner.kind {
+        AccountKind::Service => format!("the service account {}", owner.name),
+        AccountKind::Person => format!("{} ({})", owner.name, owner.label()),
+    }
 }
 
 /// The confirmation was used already: which token it made, and what to do without the value.

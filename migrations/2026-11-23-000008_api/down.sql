@@ -1,0 +1,3 @@
+DROP INDEX tokens_sessions;
+DROP TABLE repeats;
+DROP TABLE tombstones;

@@ -1,0 +1,143 @@
+//! The catalogue: methods and access sets that a token may be given, and the APIs that they are of.
+
+use std::sync::Arc;
+
+use actix_web::web;
+
+use super::answer::{Done, Refused, Told};
+use super::bearer::{Bearer, Confirmed};
+use super::input::{Document, Query};
+use super::json::{Api, Imported, List, Method, MethodQuery, Set};
+use super::tokens::limit;
+use crate::actor::Deed;
+use crate::app::App;
+use crate::catalogue::own::{DescribeApi, ImportApi, ListApis, ListMethods, ListSets, RemoveApi};
+use crate::catalogue::store::{self, Draft};
+use crate::catalogue::{self, Catalogue};
+use crate::error::{Error, Result};
+use crate::types::Role;
+
+/// Every method that the caller's role may use, by API, service and name.
+pub async fn methods(
+    caller: Bearer<ListMethods>,
+    query: Query<MethodQuery>,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<List<Method>>, Refused> {
+    let role = role(&app, &caller).await?;
+    let asked = query.0;
+    let limit = usize::try_from(limit(asked.limit)?).unwrap_or_default();
+    let catalogue = app.catalogue();
+    if asked.api.as_ref().is_some_and(|slug| !catalogue.every().any(|api| api.slug == *slug)) {
+        return Err(Refused::field("api", "There is no API with this short name."));
+    }
+    let words: Vec<String> = asked.q.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    let of_api = |slug: &str| asked.api.as_ref().is_none_or(|wanted| wanted == slug);
+    let found: Vec<Method> = catalogue
+        .every()
+        .filter(|api| of_api(&api.slug))
+        .flat_map(|api| api.methods.iter().map(move |method| (api, method)))
+        .filter(|(_, method)| method.least_role <= role)
+        .map(|(api, method)| Method::of(api, method, &catalogue))
+        .filter(|method| words.iter().all(|word| method.folded().contains(word)))
+        .collect();
+    let total = found.len() as i64;
+    let from = match &asked.after {
+        None => 0,
+        Some(cursor) => match found.iter().position(|method| method.cursor() == *cursor) {
+            Some(nth) => nth + 1,
+            None => return Err(Refused::field("after", "This cursor leads nowhere. Begin again without it.")),
+        },
+    };
+    let more = found.len() > from + limit;
+    let items: Vec<Method> = found.into_iter().skip(from).take(limit).collect();
+    let next = items.last().filter(|_| more).map(Method::cursor);
+    Ok(Told::plain(List { items, next, total: Some(total) }))
+}
+
+pub async fn sets(caller: Bearer<ListSets>, app: web::Data<Arc<App>>) -> Result<Told<List<Set>>, Refused> {
+    let role = role(&app, &caller).await?;
+    let catalogue = app.catalogue();
+    let offered = catalogue.apis().iter().flat_map(|api| api.sets.iter().map(move |set| (api, set)));
+    let offered = offered.filter(|(_, set)| set.least_role <= role);
+    let items: Vec<Set> = offered.map(|(api, set)| Set::of(api, set, &catalogue)).collect();
+    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
+}
+
+pub async fn list(caller: Bearer<ListApis>, app: web::Data<Arc<App>>) -> Result<Told<List<Api>>, Refused> {
+    must_administer(&app, &caller).await?;
+    let catalogue = app.catalogue();
+    let items: Vec<Api> = catalogue.apis().iter().map(|api| Api::of(api)).collect();
+    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
+}
+
+pub async fn describe(
+    caller: Bearer<DescribeApi>,
+    slug: web::Path<String>,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<Api>, Refused> {
+    must_administer(&app, &caller).await?;
+    let catalogue = app.catalogue();
+    let api = named(&catalogue, &slug)?;
+    Ok(Told::tagged(Api::of(api), api.version))
+}
+
+/// Takes a description over what is there under that short name, with the options that it has already.
+pub async fn import(
+    caller: Confirmed<ImportApi>,
+    slug: web::Path<String>,
+    query: Query<super::json::Import>,
+    document: Document,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<Imported>, Refused> {
+    must_administer(&app, &caller).await?;
+    let catalogue = app.catalogue();
+    let (before, slug) = (catalogue.clone(), slug.into_inner());
+    // Off the event loop: a large YAML text takes some hundred milliseconds.
+    let drafted = tokio::task::spawn_blocking(move || {
+        let options = before.api(&slug).map(|api| api.options.clone()).unwrap_or_default();
+        store::draft(&before, &slug, &document.0, options)
+    });
+    let draft: Draft = drafted.await.map_err(Error::internal)??;
+    let told = Imported::of(catalogue.api(&draft.slug).map(Arc::as_ref), &draft, query.0.dry_run);
+    if !query.0.dry_run {
+        app.write(move |tx| {
+            tx.version()?;
+            let actor = caller.actor(tx.conn, tx.now)?;
+            store::import(tx, &actor, &draft)
+        })
+        .await?;
+    }
+    Ok(Told::plain(told))
+}
+
+pub async fn remove(
+    caller: Confirmed<RemoveApi>,
+    slug: web::Path<String>,
+    app: web::Data<Arc<App>>,
+) -> Result<Done, Refused> {
+    must_administer(&app, &caller).await?;
+    let catalogue = app.catalogue();
+    let id = named(&catalogue, &slug)?.id.clone();
+    app.write(move |tx| {
+        tx.version()?;
+        let actor = caller.actor(tx.conn, tx.now)?;
+        store::remove(tx, &actor, &id)
+    })
+    .await?;
+    Ok(Done)
+}
+
+fn named<'c>(catalogue: &'c Catalogue, slug: &str) -> Result<&'c Arc<catalogue::Api>> {
+    catalogue.api(slug).ok_or(Error::Missing)
+}
+
+async fn role(app: &Arc<App>, caller: &super::bearer::Caller) -> Result<Role> {
+    let (caller, now) = (caller.clone(), app.now());
+    app.read(move |conn| Ok(caller.actor(conn, now)?.role)).await
+}
+
+/// Who may not is told so only where everybody may know of what they ask: that APIs are imported at all.
+async fn must_administer(app: &Arc<App>, caller: &super::bearer::Caller) -> Result<()> {
+    let (caller, now) = (caller.clone(), app.now());
+    app.read(move |conn| caller.actor(conn, now)?.must(Deed::Administer)).await
+}

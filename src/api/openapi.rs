@@ -1,0 +1,328 @@
+//! The API's own description (OpenAPI 3.1), from the route table, the handlers' signatures and the types of its JSON.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::answer::{Done, Made, Refused, Told};
+use super::bearer::{Bearer, Confirmed, Guard, Living, PASSWORD, Stranger};
+use super::input::{Body, Document, IfMatch, Query, Repeatable};
+use super::json::Problem;
+use super::{ROUTES, Row, operations};
+use crate::scope::OWN_API;
+
+/// What one handler takes and answers.
+#[derive(Default)]
+pub struct Operation {
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    answers: BTreeMap<&'static str, Value>,
+    schemas: Vec<(String, RefOr<Schema>)>,
+    /// Statuses of problems that its arguments and answers may end in.
+    problems: Vec<(&'static str, &'static str)>,
+}
+
+/// An argument of a handler, by what it adds to the description.
+pub trait Part {
+    fn tell(_: &mut Operation) {}
+}
+
+/// An answer of a handler.
+pub trait Answers {
+    fn tell(operation: &mut Operation);
+}
+
+/// A handler whose arguments and answer can be told.
+pub trait Described<Args> {
+    fn describe(operation: &mut Operation);
+}
+
+macro_rules! described {
+    ($($part:ident)*) => {
+        impl<F, Fut, $($part),*> Described<($($part,)*)> for F
+        where
+            F: Fn($($part),*) -> Fut,
+            Fut: Future,
+            Fut::Output: Answers,
+            $($part: Part),*
+        {
+            fn describe(operation: &mut Operation) {
+                $($part::tell(operation);)*
+                Fut::Output::tell(operation);
+            }
+        }
+    };
+}
+described!(A);
+described!(A B);
+described!(A B C);
+described!(A B C D);
+described!(A B C D E);
+
+pub fn operation<Args, F: Described<Args>>(_: F) -> Operation {
+    let mut operation = Operation::default();
+    F::describe(&mut operation);
+    operation
+}
+
+impl Operation {
+    /// The type goes into the components; the answer is its reference.
+    pub fn schema<T: ToSchema>(&mut self) -> Value {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
+    }
+
+    fn answer(&mut self, status: &'static str, text: &str, schema: Option<Value>, headers: Value) {
+        let mut answer = json!({ "description": text });
+        if let Some(schema) = schema {
+            answer["content"] = json!({ "application/json": { "schema": schema } });
+        }
+        if headers.as_object().is_some_and(|headers| !headers.is_empty()) {
+            answer["headers"] = headers;
+        }
+        self.answers.insert(status, answer);
+    }
+
+    fn header(&mut self, name: &str, text: &str) {
+        self.parameters.push(json!({
+            "name": name, "in": "header", "required": false, "description": text, "schema": { "type": "string" },
+        }));
+    }
+}
+
+impl<T> Part for web::Data<T> {}
+impl Part for HttpRequest {}
+impl Part for Stranger {}
+impl Part for Living {}
+impl<M> Part for Bearer<M> {}
+
+impl<M> Part for Confirmed<M> {
+    fn tell(operation: &mut Operation) {
+        operation.header(PASSWORD, "The person's password: needed with a session token, and with no other.");
+    }
+}
+
+impl<T> Part for web::Path<T> {}
+
+impl<T: ToSchema> Part for Body<T> {
+    fn tell(operation: &mut Operation) {
+        let schema = operation.schema::<T>();
+        let required = !json!(T::schema())["required"].is_null();
+        operation.body = Some(json!({ "required": required, "content": { "application/json": { "schema": schema } } }));
+        operation.problems.extend([
+            ("400", "The body is not JSON."),
+            ("413", "The body is too large."),
+            ("415", "The body is of another type than JSON."),
+            ("422", "A member is unknown or cannot be taken; `errors` says which."),
+        ]);
+    }
+}
+
+impl Part for Document {
+    fn tell(operation: &mut Operation) {
+        let any =
+            json!({ "schema": { "type": "object", "description": "An OpenAPI 3.0, 3.1 or Swagger 2.0 description" } });
+        operation.body = Some(json!({
+            "required": true, "content": { "application/json": any, "application/yaml": any },
+        }));
+        operation.problems.extend([
+            ("413", "The description is too large."),
+            ("415", "The description is neither JSON nor YAML."),
+            ("422", "The description cannot be taken; `errors` says why."),
+        ]);
+    }
+}
+
+impl<T: ToSchema> Part for Query<T> {
+    fn tell(operation: &mut Operation) {
+        let schema = json!(T::schema());
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let mut property = property.clone();
+            let text = property.as_object_mut().and_then(|members| members.remove("description"));
+            without_null(&mut property);
+            operation.parameters.push(json!({
+                "name": name, "in": "query", "required": false, "schema": property, "description": text.unwrap_or_default(),
+            }));
+        }
+        operation.problems.push(("422", "A parameter is unknown or cannot be taken; `errors` says which."));
+    }
+}
+
+/// A parameter that may be left out is never `null`.
+fn without_null(schema: &mut Value) {
+    if let Some(kinds) = schema["type"].as_array() {
+        let kind = kinds.iter().find(|kind| *kind != "null").cloned().unwrap_or_default();
+        schema["type"] = kind;
+    }
+}
+
+impl Part for Repeatable {
+    fn tell(operation: &mut Operation) {
+        operation.parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "schema": { "type": "string", "pattern": "^[!-~]{1,255}$" },
+            "description": "A key of your choice for this call. Sent again with the same body within 24 hours, the call does nothing \
+                again: it answers 200 with the same token and `value: null`. With another body it is refused (422).",
+        }));
+    }
+}
+
+impl Part for IfMatch {
+    fn tell(operation: &mut Operation) {
+        operation.header("If-Match", "The ETag of what you saw: the edit is made over that alone.");
+        operation.problems.push(("412", "It was changed since the ETag in `If-Match`."));
+    }
+}
+
+impl<T: ToSchema> Answers for Result<Told<T>, Refused> {
+    fn tell(operation: &mut Operation) {
+        let schema = operation.schema::<T>();
+        operation.answer("200", "As asked.", Some(schema), json!({}));
+    }
+}
+
+impl<T: ToSchema> Answers for Result<Made<T>, Refused> {
+    fn tell(operation: &mut Operation) {
+        let schema = operation.schema::<T>();
+        let location = json!({ "Location": { "schema": { "type": "string" } } });
+        operation.answer("201", "Made. The value is in this answer and nowhere else.", Some(schema.clone()), location);
+        operation.answer("200", "Made before, by the same call under its key.", Some(schema), json!({}));
+    }
+}
+
+impl Answers for Result<Done, Refused> {
+    fn tell(operation: &mut Operation) {
+        operation.answer("204", "Done.", None, json!({}));
+    }
+}
+
+/// Introspection and revocation tell the bodies of their own standards.
+impl Part for super::oauth::Fields {
+    fn tell(operation: &mut Operation) {
+        let text = |text: &str| json!({ "type": "string", "description": text });
+        let schema = json!({
+            "type": "object",
+            "required": ["token"],
+            "properties": {
+                "token": text("The value that is asked about."),
+                "token_type_hint": text("Not needed."),
+                "method": text("Introspection alone: the HTTP method of one request, with `uri`."),
+                "uri": text("The target of that request."),
+                "api": text("The API that it is for, by its short name."),
+                "ip": text("The client's address."),
+            },
+        });
+        operation.body = Some(json!({
+            "required": true, "content": { "application/x-www-form-urlencoded": { "schema": schema } },
+        }));
+    }
+}
+
+impl Answers for Result<HttpResponse, super::oauth::OauthError> {
+    fn tell(operation: &mut Operation) {
+        let schema = json!({ "type": "object" });
+        operation.answer("200", "As RFC 7662 or RFC 7009 has it.", Some(schema), json!({}));
+        let schema = json!({
+            "type": "object",
+            "properties": { "error": { "type": "string" }, "error_description": { "type": "string" } },
+        });
+        operation.answer("400", "The request cannot be taken (RFC 6749 section 5.2).", Some(schema), json!({}));
+    }
+}
+
+/// The whole description.
+pub fn document(public_url: &str) -> Value {
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut schemas: BTreeMap<String, Value> = BTreeMap::new();
+    let mut problem = Operation::default();
+    problem.schema::<Problem>();
+    let mut learn = |operation: &mut Operation| {
+        schemas.extend(operation.schemas.drain(..).map(|(name, schema)| (name, json!(schema))));
+    };
+    learn(&mut problem);
+    for (row, mut operation) in ROUTES.iter().zip(operations()) {
+        learn(&mut operation);
+        let told = told(row, operation);
+        paths.entry(row.path).or_default().insert(row.method.to_ascii_lowercase(), told);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hallpass",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Access tokens for any HTTP API. Errors are problems (RFC 9457); times are RFC 3339 in UTC; lists are \
+                paged by `next`, which goes into `after`. Every answer carries `X-Request-Id`.",
+        },
+        "servers": [{ "url": public_url.trim_end_matches('/') }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "The value of a token." } },
+        },
+    })
+}
+
+fn told(row: &Row, operation: Operation) -> Value {
+    let tag = row.scope.map_or("auth", |(service, _)| service);
+    let mut parameters = operation.parameters;
+    for name in row.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        let path =
+            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } });
+        parameters.insert(0, path);
+    }
+    let mut problems = operation.problems;
+    problems.push(("500", "A fault of ours, or the database is out of reach (503)."));
+    if row.guard != Guard::Stranger {
+        problems.push(("401", "No token was sent, or it is not valid."));
+        problems.push(("403", "The token may not: its scopes, its addresses, its bounds, or the role of its account."));
+    } else {
+        problems.push(("401", "E-mail address and password do not belong together."));
+    }
+    problems.push(("429", "Too many requests or wrong passwords; `Retry-After` says how long to wait."));
+    problems.push(("503", "Out of reach for now; `Retry-After` says how long to wait."));
+    // Also what a body or a query names, such as an owner.
+    if row.path.contains('{') || (row.guard != Guard::Stranger && row.guard != Guard::Living) {
+        problems.push(("404", "It is not there, or not yours to see."));
+    }
+    let mut answers = operation.answers;
+    for (status, text) in problems {
+        answers.entry(status).or_insert_with(|| {
+            let schema = json!({ "$ref": "#/components/schemas/Problem" });
+            json!({ "description": text, "content": { "application/problem+json": { "schema": schema } } })
+        });
+    }
+    let mut told = json!({
+        "operationId": row.handler.split("::").map(str::trim).collect::<Vec<_>>().join("_"),
+        "summary": row.summary,
+        "tags": [tag],
+        "responses": answers,
+    });
+    if !parameters.is_empty() {
+        told["parameters"] = parameters.into();
+    }
+    if let Some(body) = operation.body {
+        told["requestBody"] = body;
+    }
+    match row.scope {
+        Some((service, name)) => {
+            told["security"] = json!([{ "token": [] }]);
+            told["x-hallpass-scope"] = format!("{OWN_API}/{service}:{name}").into();
+            told["description"] = format!("Needs the scope `{OWN_API}/{service}:{name}`.").into();
+        }
+        None if row.guard == Guard::Living => {
+            told["security"] = json!([{ "token": [] }]);
+            told["description"] = "Any living token will do.".into();
+        }
+        None => told["security"] = json!([]),
+    }
+    told
+}
+
+/// `GET /api/openapi.json`
+pub async fn serve(_: Stranger, document: web::Data<Value>) -> Result<Told<Value>, Refused> {
+    Ok(Told::plain(document.as_ref().clone()))
+}
