@@ -99,7 +99,8 @@ impl Client {
         let value = match &to.token {
             Some(value) => Secret::new(value.trim().to_owned()),
             None => hosts.value(base.as_str()).ok_or_else(|| {
-                let sentence = format!("You are not signed in to {base}. Say hallpass login {base}, or set HALLPASS_TOKEN.");
+                let sentence =
+                    format!("You are not signed in to {base}. Say hallpass login {base}, or set HALLPASS_TOKEN.");
                 Failure::new(Exit::SignedOut, sentence)
             })?,
         };
@@ -208,7 +209,8 @@ impl Client {
             _ => match serde_json::from_slice::<Problem>(&body) {
                 Ok(problem) => Ok(Err(problem)),
                 Err(_) => {
-                    let sentence = format!("{} answered {status}, but not as Hallpass does. Is that its address?", self.base);
+                    let sentence =
+                        format!("{} answered {status}, but not as Hallpass does. Is that its address?", self.base);
                     Err(Failure::new(Exit::Away, sentence))
                 }
             },
@@ -238,7 +240,8 @@ impl Client {
 impl Answer {
     fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|cause| {
-            let sentence = format!("The answer ({}) cannot be read: {cause}. Is this Hallpass of another version?", self.status);
+            let sentence =
+                format!("The answer ({}) cannot be read: {cause}. Is this Hallpass of another version?", self.status);
             Failure::new(Exit::Away, sentence)
         })
     }
@@ -274,7 +277,8 @@ pub fn address(typed: &str) -> Result<Url, Failure> {
     let typed = typed.trim();
     let full = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
     let parsed = Url::parse(&full).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let mut url = parsed.ok_or_else(|| Failure::from(format!("{typed} is no address, such as https://hallpass.example.org.")))?;
+    let mut url =
+        parsed.ok_or_else(|| Failure::from(format!("{typed} is no address, such as https://hallpass.example.org.")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("An address holds no password here. Say hallpass login with the bare address.".to_owned().into());
     }
@@ -305,7 +309,10 @@ pub fn ask_password(prompt: &str) -> Result<Secret, Failure> {
     }
     let line = ask_line("")?;
     match line.is_empty() {
-        true => Err(Failure::new(Exit::Forbidden, "A password is needed: there is no terminal to ask for it, and nothing on standard input.")),
+        true => Err(Failure::new(
+            Exit::Forbidden,
+            "A password is needed: there is no terminal to ask for it, and nothing on standard input.",
+        )),
         false => Ok(Secret::new(line)),
     }
 }

@@ -87,6 +87,7 @@ impl Hosts {
 
 /// `hallpass/hosts.json` in `$XDG_CONFIG_HOME`, or in `~/.config`.
 fn path() -> Result<PathBuf, Failure> {
-    let folders = etcetera::choose_base_strategy().map_err(|cause| Failure::from(format!("There is no home folder: {cause}.")))?;
+    let folders = etcetera::choose_base_strategy()
+        .map_err(|cause| Failure::from(format!("There is no home folder: {cause}.")))?;
     Ok(folders.config_dir().join("hallpass").join("hosts.json"))
 }

@@ -29,7 +29,9 @@ pub fn login_with(to: &Where, value: String) -> Result<(), Failure> {
     let hosts = Hosts::read()?;
     let base = match to.url.as_deref().or(hosts.current()) {
         Some(typed) => address(typed)?,
-        None => return Err("Say where: hallpass token login VALUE --url https://hallpass.example.org".to_owned().into()),
+        None => {
+            return Err("Say where: hallpass token login VALUE --url https://hallpass.example.org".to_owned().into());
+        }
     };
     let value = match value.as_str() {
         "-" => ask_password("Value: ")?,
@@ -63,7 +65,12 @@ pub fn logout(url: Option<String>) -> Result<(), Failure> {
         Ok(()) => eprintln!("Signed out of {base}."),
         // A dead session, or a token, which is no session: it is forgotten here all the same.
         Err(failure) if failure.exit != Exit::Away => eprintln!("Forgot the value for {base}."),
-        Err(failure) => return Err(Failure::new(failure.exit, format!("Forgotten here, but not ended there: {}", failure.sentence))),
+        Err(failure) => {
+            return Err(Failure::new(
+                failure.exit,
+                format!("Forgotten here, but not ended there: {}", failure.sentence),
+            ));
+        }
     }
     Ok(())
 }

@@ -37,7 +37,9 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
 /// A reader that has gone, as `head` does, is no failure.
 pub fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("The output cannot be written: {cause}.").into()),
+        Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("The output cannot be written: {cause}.").into())
+        }
         _ => Ok(()),
     }
 }
@@ -118,7 +120,10 @@ fn about(token: &Token) -> Vec<(&'static str, String)> {
         ("expires", when(token.expires_at, "never")),
         ("removed", when(token.removed_at, "")),
         ("old value until", when(token.previous_expires_at, "")),
-        ("last used", used.map_or_else(|| "never".into(), |used| format!("{} from {}", when(Some(used.at), ""), used.ip))),
+        (
+            "last used",
+            used.map_or_else(|| "never".into(), |used| format!("{} from {}", when(Some(used.at), ""), used.ip)),
+        ),
     ]
 }
 
@@ -140,7 +145,11 @@ pub fn revealed(made: &Revealed, quiet: bool, output: Output) -> Result<(), Fail
         (true, _) => print(&format!("{value}\n")),
         (_, Output::Json) => json(made),
         _ => {
-            print(&facts(&[("id", made.token.id.clone()), ("name", plain(&made.token.name)), ("value", value.to_owned())]))?;
+            print(&facts(&[
+                ("id", made.token.id.clone()),
+                ("name", plain(&made.token.name)),
+                ("value", value.to_owned()),
+            ]))?;
             eprintln!("Keep the value now: it is shown this once.");
             Ok(())
         }

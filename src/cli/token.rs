@@ -299,7 +299,9 @@ fn edit(change: Edit) -> Result<(), Failure> {
             _ => None,
         },
     };
-    if serde_json::to_value(&edit).is_ok_and(|edit| edit.as_object().is_some_and(|all| all.values().all(|v| v.is_null()))) {
+    if serde_json::to_value(&edit)
+        .is_ok_and(|edit| edit.as_object().is_some_and(|all| all.values().all(|v| v.is_null())))
+    {
         return Err("Nothing to change was named: see hallpass token edit --help.".to_owned().into());
     }
     let token: Token = client.send("PATCH", &format!("/api/v1/tokens/{}", token.id), &edit)?;
@@ -311,7 +313,8 @@ fn regenerate(wish: Regenerate) -> Result<(), Failure> {
     let token = find(&client, &wish.id)?;
     let (expires_at, lifetime_days) = wish.expiry.asked();
     let grace_seconds = wish.grace.map(|grace| u32::try_from(grace.num_seconds()));
-    let grace_seconds = grace_seconds.transpose().map_err(|_| Failure::from("This grace period is too long.".to_owned()))?;
+    let grace_seconds =
+        grace_seconds.transpose().map_err(|_| Failure::from("This grace period is too long.".to_owned()))?;
     let body = Regeneration {
         previous_expires_at: None,
         grace_seconds,
@@ -353,7 +356,9 @@ fn whoami(shown: &Shown) -> Result<(), Failure> {
 impl Expiry {
     /// `expires_at` and `lifetime_days` of a call: whole days are left to Hallpass, which knows the policy's zone.
     fn asked(&self) -> (Option<Option<String>>, Option<u32>) {
-        let whole_days = |span: &TimeDelta| u32::try_from(span.num_days()).ok().filter(|_| *span == TimeDelta::days(span.num_days()));
+        let whole_days = |span: &TimeDelta| {
+            u32::try_from(span.num_days()).ok().filter(|_| *span == TimeDelta::days(span.num_days()))
+        };
         match (&self.ttl, &self.expires_at, self.expiration_days, self.never) {
             (_, _, Some(days), _) => (None, Some(days)),
             (Some(span), ..) => match whole_days(span) {
@@ -432,7 +437,9 @@ mod tests {
 
     #[test]
     fn whole_days_are_left_to_hallpass_and_hours_are_counted_here() {
-        let of = |ttl: &str| Expiry { expiration_days: None, ttl: Some(duration(ttl).unwrap()), expires_at: None, never: false }.asked();
+        let of = |ttl: &str| {
+            Expiry { expiration_days: None, ttl: Some(duration(ttl).unwrap()), expires_at: None, never: false }.asked()
+        };
         assert_eq!(of("30d"), (None, Some(30)));
         assert_eq!(of("24h"), (None, Some(1)));
         assert!(matches!(of("36h"), (Some(Some(_)), None)));

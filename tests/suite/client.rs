@@ -80,28 +80,36 @@ fn a_token_is_created_described_edited_listed_and_revoked_from_a_terminal() {
     site.owner_with_zones();
     let terminal = Terminal::signed_in(&site, "maria@example.com");
     let made = terminal.done(&[
-        "token", "create", "--name", "ci", "--expiration-days", "30", "--description", "Deploys", "--scope",
+        "token",
+        "create",
+        "--name",
+        "ci",
+        "--expiration-days",
+        "30",
+        "--description",
+        "Deploys",
+        "--scope",
         "zones:listZones",
     ]);
     let (id, value) = (told(&made, "id"), told(&made, "value"));
-    assert_eq!(site.verify(value, "GET", "/zones").status, 200);
+    assert_eq!(site.verify(value, "GET", "/api/v1/zones").status, 200);
     assert_eq!(terminal.fact(id, "description"), "Deploys");
     assert_eq!(terminal.fact("ci", "id"), id, "by its name too");
 
     terminal.done(&["token", "edit", id, "--description", "Deploys all"]);
     assert_eq!(terminal.fact(id, "description"), "Deploys all");
     terminal.done(&["token", "edit", id, "--disable"]);
-    assert_eq!(site.verify(value, "GET", "/zones").status, 401);
+    assert_eq!(site.verify(value, "GET", "/api/v1/zones").status, 401);
     terminal.done(&["token", "edit", id, "--enable"]);
-    assert_eq!(site.verify(value, "GET", "/zones").status, 200);
+    assert_eq!(site.verify(value, "GET", "/api/v1/zones").status, 200);
 
     let newer = terminal.done(&["token", "regenerate", id, "--grace", "24h", "-q"]);
-    assert_eq!(site.verify(value, "GET", "/zones").status, 200, "in its grace period");
-    assert_eq!(site.verify(newer.trim(), "GET", "/zones").status, 200);
+    assert_eq!(site.verify(value, "GET", "/api/v1/zones").status, 200, "in its grace period");
+    assert_eq!(site.verify(newer.trim(), "GET", "/api/v1/zones").status, 200);
 
     assert!(terminal.done(&["token", "list"]).contains(id));
     assert!(terminal.done(&["token", "revoke", id]).contains("Removed"));
-    assert_eq!(site.verify(newer.trim(), "GET", "/zones").status, 401);
+    assert_eq!(site.verify(newer.trim(), "GET", "/api/v1/zones").status, 401);
     assert!(!terminal.done(&["token", "list"]).contains(id));
     assert!(terminal.done(&["token", "list", "--include-revoked"]).contains("removed"));
     assert!(terminal.done(&["token", "revoke", id, "--purge"]).contains("Deleted"));
@@ -115,7 +123,7 @@ fn the_value_alone_is_printed_for_a_script_and_json_for_a_program() {
     let terminal = Terminal::signed_in(&site, "maria@example.com");
     let value = terminal.done(&["token", "create", "--name", "one", "--scope", "zones:listZones", "-q"]);
     assert_eq!(value.lines().count(), 1);
-    assert_eq!(site.verify(value.trim(), "GET", "/zones").status, 200);
+    assert_eq!(site.verify(value.trim(), "GET", "/api/v1/zones").status, 200);
     let json = terminal.done(&["token", "create", "--name", "two", "--scope", "zones:listZones", "-o", "json"]);
     let made: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(made["token"]["name"], "two");
@@ -140,7 +148,8 @@ fn the_session_s_value_is_kept_where_nobody_else_may_read_it_and_dies_with_the_s
 
     assert_eq!(terminal.run(&["logout"], "").code, 0);
     assert!(!std::fs::read_to_string(&kept).unwrap().contains(&value));
-    let said = terminal.run_with(&[("HALLPASS_URL", &site.url("/")), ("HALLPASS_TOKEN", &value)], &["token", "list"], "");
+    let said =
+        terminal.run_with(&[("HALLPASS_URL", &site.url("/")), ("HALLPASS_TOKEN", &value)], &["token", "list"], "");
     assert_eq!(said.code, 3, "{}", said.err);
 }
 
@@ -154,7 +163,7 @@ fn a_token_signs_in_and_its_scopes_are_the_confirmation() {
     assert_eq!(said.code, 0, "{}", said.err);
     let child = terminal.run(&["token", "create", "--name", "child", "--scope", "zones:listZones", "-q"], "");
     assert_eq!(child.code, 0, "{}", child.err);
-    assert_eq!(site.verify(child.out.trim(), "GET", "/zones").status, 200);
+    assert_eq!(site.verify(child.out.trim(), "GET", "/api/v1/zones").status, 200);
     let wider = terminal.run(&["token", "create", "--name", "wider", "--scope", "zones:*"], "");
     assert_eq!(wider.code, 4, "{}", wider.err);
     let removed = terminal.run(&["token", "revoke", "child"], "");
@@ -204,7 +213,7 @@ fn tokens_for_another_are_an_owner_s_to_create() {
     let refused = Terminal::signed_in(&site, "ada@example.com").run(&create, &format!("{PASSWORD}\n"));
     assert_eq!(refused.code, 4, "{}", refused.err);
     let value = Terminal::signed_in(&site, "maria@example.com").done(&create);
-    assert_eq!(site.verify(value.trim(), "GET", "/zones").header("x-hallpass-account"), "jan@example.com");
+    assert_eq!(site.verify(value.trim(), "GET", "/api/v1/zones").header("x-hallpass-account"), "jan@example.com");
 }
 
 #[test]
