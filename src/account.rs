@@ -24,7 +24,7 @@ use diesel::prelude::*;
 
 use crate::actor::{Actor, Relation};
 use crate::db::{Conn, MultiBackend};
-use crate::error::{OrMissing, Result};
+use crate::error::{Error, OrMissing, Result};
 use crate::guess::account_key;
 use crate::schema::{accounts, members, teams};
 use crate::team;
@@ -159,6 +159,18 @@ pub fn name_of(conn: &mut Conn, maker: &str) -> Result<String> {
 pub fn names(conn: &mut Conn, ids: &[AccountId]) -> Result<HashMap<AccountId, String>> {
     let rows = accounts::table.filter(accounts::id.eq_any(ids)).select((accounts::id, accounts::name));
     Ok(rows.load::<(AccountId, String)>(conn)?.into_iter().collect())
+}
+
+/// The account that a program names: by its id, a person's e-mail address, or a service account's name.
+pub fn named(conn: &mut Conn, text: &str) -> Result<AccountId> {
+    if text.contains('@') {
+        return by_email(conn, text)?.map(|account| account.id).ok_or(Error::Missing);
+    }
+    let service = accounts::table
+        .filter(accounts::kind.eq(AccountKind::Service).and(accounts::removed_at.is_null()))
+        .filter(accounts::name.eq(text.replace('\0', " ")))
+        .select(accounts::id);
+    Ok(service.first(conn).optional()?.unwrap_or_else(|| AccountId::from(text)))
 }
 
 pub fn by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {

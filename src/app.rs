@@ -39,6 +39,10 @@ impl Clock {
         Clock(Arc::new(now))
     }
 
+    pub fn now(&self) -> Stamp {
+        (self.0)().into()
+    }
+
     #[allow(clippy::disallowed_methods, reason = "the one clock of the program")]
     pub fn of_the_machine() -> Clock {
         let start = Instant::now();
@@ -129,7 +133,7 @@ impl App {
     }
 
     pub fn now(&self) -> Stamp {
-        (self.clock.0)().into()
+        self.clock.now()
     }
 
     /// The limits of this moment.

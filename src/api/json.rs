@@ -193,7 +193,7 @@ pub struct NewToken {
     pub name: Option<String>,
     #[schema(max_length = 500)]
     pub description: Option<String>,
-    /// Id of the account that it is for; left out: the caller's own.
+    /// The account that it is for: its id, a person's e-mail address or a service account's name; left out: the caller's own.
     pub owner: Option<String>,
     /// An instant (RFC 3339), or a day, which means the end of it; `null`: never, where the policy allows it.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]

@@ -118,7 +118,11 @@ pub async fn generate(
             return Ok((shown(tx, made, &catalogue)?, None));
         }
         let own = actor.account.clone().ok_or(Error::SignedOut)?;
-        let owner = token::may_hold(tx.conn, &actor, &body.value.owner.as_deref().map_or(own, AccountId::from))?;
+        let owner = match body.value.owner.as_deref() {
+            Some(named) => account::named(tx.conn, named)?,
+            None => own,
+        };
+        let owner = token::may_hold(tx.conn, &actor, &owner)?;
         let limits = limits(tx, &catalogue, &owner, None);
         let mut new = draft(&body.value, &limits)?.check(&limits, tx.random)?;
         if body.value.expires_at.is_none() && body.value.lifetime_days.is_none() {

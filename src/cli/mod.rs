@@ -1,16 +1,22 @@
-//! The command line: serving, and what an operator does with the database at hand.
+//! The command line: serving, what an operator does with the database at hand, and what people do over the REST API.
 
 mod account;
 mod api;
 mod audit;
+mod client;
+mod hosts;
+mod login;
+mod manual;
+mod output;
 mod serve;
+mod token;
 
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::{App, Clock, Parts};
 use crate::audit::chain::chain_former;
@@ -19,6 +25,7 @@ use crate::db::{Db, Place};
 use crate::password::{Cost, Hasher, cores};
 use crate::secret::Random;
 use crate::telemetry;
+use client::Failure;
 
 /// Self-hosted access tokens for any HTTP API, verified at the proxy.
 #[derive(Parser)]
@@ -45,29 +52,70 @@ enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Sign in to a running Hallpass: for the token commands
+    Login {
+        /// Its address, such as https://hallpass.example.org [default: that of the last sign-in]
+        #[arg(env = "HALLPASS_URL")]
+        url: Option<String>,
+        #[arg(long)]
+        email: Option<String>,
+    },
+    /// End that session
+    Logout {
+        #[arg(env = "HALLPASS_URL")]
+        url: Option<String>,
+    },
+    /// Access tokens, over the REST API
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Write the man pages into a folder
+    Man { folder: std::path::PathBuf },
 }
 
 /// Runs the command line; every failure is one sentence on stderr.
 pub fn run() -> ExitCode {
-    match start(Line::parse()) {
+    let line = Line::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    match start(line) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => {
-            // A description may hold what a terminal would obey.
-            eprintln!("{}", sentence.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"));
-            ExitCode::FAILURE
+        Err(failure) => {
+            // A description or an answer may hold what a terminal would obey.
+            eprintln!("{}", failure.sentence.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"));
+            failure.exit.into()
         }
     }
 }
 
-fn start(line: Line) -> Result<(), String> {
-    let config = line.settings.complete()?;
-    telemetry::start(config.log, config.log_json);
+/// The whole command line. The settings of the server stand apart in the help of every command.
+fn command() -> clap::Command {
+    Line::command().mut_args(|argument| match argument.is_global_set() {
+        true => argument.help_heading("Settings of the server").hide_short_help(true),
+        false => argument,
+    })
+}
+
+fn start(line: Line) -> Result<(), Failure> {
     match line.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(config),
+        Command::Login { url, email } => login::login(url, email),
+        Command::Logout { url } => login::logout(url),
+        Command::Token(command) => token::run(command),
+        Command::Completions { shell } => manual::completions(command(), shell),
+        Command::Man { folder } => manual::write(command(), &folder),
+        local => Ok(at_the_database(line.settings, local)?),
+    }
+}
+
+/// What needs the settings, and all but a running server.
+fn at_the_database(settings: Settings, command: Command) -> Result<(), String> {
+    let config = settings.complete()?;
+    telemetry::start(config.log, config.log_json);
+    match command {
         Command::Migrate => open(&config).map(|_| println!("The database is up to date.")),
         Command::Account(command) => account::run(&config, command),
         Command::Api(command) => api::run(&config, command),
         Command::Audit(command) => audit::run(&config, command),
+        _ => serve::run(config),
     }
 }
 

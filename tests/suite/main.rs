@@ -15,6 +15,7 @@ mod api_tokens;
 mod apis;
 mod audit;
 mod bulk;
+mod client;
 mod command_line;
 mod door;
 mod edit;
