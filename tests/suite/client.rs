@@ -8,9 +8,8 @@ use hallpass::types::Role;
 
 use crate::support::{PASSWORD, Site};
 
-/// A person at a terminal of their own: a home folder, and the address of the site.
-struct Terminal<'s> {
-    site: &'s Site,
+/// A person at a terminal of their own: a home folder.
+struct Terminal {
     home: tempfile::TempDir,
 }
 
@@ -20,13 +19,13 @@ struct Said {
     err: String,
 }
 
-impl<'s> Terminal<'s> {
-    fn new(site: &'s Site) -> Terminal<'s> {
-        Terminal { site, home: tempfile::tempdir().unwrap() }
+impl Terminal {
+    fn new() -> Terminal {
+        Terminal { home: tempfile::tempdir().unwrap() }
     }
 
-    fn signed_in(site: &'s Site, email: &str) -> Terminal<'s> {
-        let terminal = Terminal::new(site);
+    fn signed_in(site: &Site, email: &str) -> Terminal {
+        let terminal = Terminal::new();
         let said = terminal.run(&["login", &site.url("/")], &format!("{email}\n{PASSWORD}\n"));
         assert_eq!(said.code, 0, "{}", said.err);
         terminal
@@ -158,7 +157,7 @@ fn a_token_signs_in_and_its_scopes_are_the_confirmation() {
     let site = Site::start();
     let maria = site.owner_with_zones();
     let value = maria.generate("robot", &["hallpass/tokens:list", "hallpass/tokens:generate", "zones:listZones"]);
-    let terminal = Terminal::new(&site);
+    let terminal = Terminal::new();
     let said = terminal.run(&["token", "login", &value, "--url", &site.url("/")], "");
     assert_eq!(said.code, 0, "{}", said.err);
     let child = terminal.run(&["token", "create", "--name", "child", "--scope", "zones:listZones", "-q"], "");
@@ -194,9 +193,9 @@ fn what_goes_wrong_is_told_in_a_sentence_and_by_the_exit_code() {
         assert!(said.err.contains(part) && !said.err.contains("panicked"), "{arguments:?}: {}", said.err);
     }
     let unknown = format!("{}\n", "nobody@example.com\nsome wrong password");
-    let said = Terminal::new(&site).run(&["login", &site.url("/")], &unknown);
+    let said = Terminal::new().run(&["login", &site.url("/")], &unknown);
     assert_eq!((said.code, said.err.contains("not right")), (3, true), "{}", said.err);
-    let said = Terminal::new(&site).run(&["token", "list"], "");
+    let said = Terminal::new().run(&["token", "list"], "");
     assert_eq!((said.code, said.err.contains("hallpass login")), (3, true), "{}", said.err);
     let said = terminal.run(&["token", "create", "--name", "", "--scope", "zones:nosuch"], &format!("{PASSWORD}\n"));
     assert_eq!(said.code, 1);
@@ -218,8 +217,7 @@ fn tokens_for_another_are_an_owner_s_to_create() {
 
 #[test]
 fn completions_and_man_pages_are_written_without_a_server() {
-    let site = Site::start();
-    let terminal = Terminal::new(&site);
+    let terminal = Terminal::new();
     for shell in ["bash", "zsh", "fish"] {
         assert!(terminal.done(&["completions", shell]).contains("hallpass"), "{shell}");
     }
