@@ -27,8 +27,6 @@ const READ_PATIENCE: Duration = Duration::from_secs(5);
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 /// The fingerprint of no catalogue at all.
 const NOT_LOADED: (i64, i64) = (-1, -1);
-/// The version of the settings file's policy: every saved one is newer.
-const OF_THE_FILE: i64 = -1;
 
 /// Where time comes from: the machine, or a test.
 #[derive(Clone)]
@@ -124,7 +122,7 @@ impl App {
             counts: Default::default(),
             clock: parts.clock,
             symbols: Arc::default(),
-            policy: RwLock::new((OF_THE_FILE, Arc::new(parts.policy))),
+            policy: RwLock::new((Saved::OF_THE_FILE, Arc::new(parts.policy))),
             catalogue: RwLock::default(),
             reloading: Mutex::new(NOT_LOADED),
             followed: AtomicI64::new(-1),

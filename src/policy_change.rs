@@ -17,8 +17,6 @@ use crate::token::cut::{self, Cut, Excess};
 use crate::tx::{Change, Tx};
 use crate::types::{AccountId, SessionId, Stamp, TokenKind};
 
-/// The version of the settings file's policy: every saved one is newer.
-const OF_THE_FILE: i64 = -1;
 /// Parts of the tokens that are cut in the transaction of the change itself; what is left follows in others.
 const AT_ONCE: usize = 10;
 /// Former policies that are looked through for what somebody else changed.
@@ -57,7 +55,7 @@ pub struct Touched {
 /// The policy of now with its version, out of the database; `file` counts where nobody has saved one.
 pub fn current(conn: &mut Conn, file: &Policy) -> Result<Saved> {
     let saved = Saved::load(conn)?;
-    Ok(saved.unwrap_or_else(|| Saved { version: OF_THE_FILE, policy: file.clone() }))
+    Ok(saved.unwrap_or_else(|| Saved { version: Saved::OF_THE_FILE, policy: file.clone() }))
 }
 
 /// The settings that differ: JSON by name, as they were and as they are to be.

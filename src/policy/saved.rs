@@ -18,6 +18,9 @@ pub struct Saved {
 }
 
 impl Saved {
+    /// The version of the settings file's policy: every saved one is newer.
+    pub const OF_THE_FILE: i64 = -1;
+
     /// What anybody has saved; `None` as long as the settings file counts.
     pub fn load(conn: &mut Conn) -> Result<Option<Saved>> {
         let row: Option<String> = settings::table.find(ROW).select(settings::value).first(conn).optional()?;
