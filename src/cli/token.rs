@@ -155,6 +155,9 @@ pub struct Edit {
     /// Its rights from now on, instead of all that it has; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
+    /// The methods of an access set instead of all that it has
+    #[arg(long, value_name = "SLUG", conflicts_with = "scopes")]
+    access_set: Option<String>,
     /// Its allow list from now on; may be repeated
     #[arg(long = "allow", value_name = "SERVICE:ID", value_parser = resource)]
     allow: Vec<String>,
@@ -290,6 +293,7 @@ fn edit(change: Edit) -> Result<(), Failure> {
         // Days count from today, as they do for a new token.
         expires_at: expires_at.or_else(|| lifetime_days.map(|days| Some(in_days(days)))),
         scopes: some(change.scopes),
+        access_set: change.access_set,
         allow: some(change.allow),
         ip_allow: some(change.ips),
         rate_per_minute: change.rate.map(Some),

@@ -31,6 +31,8 @@ pub struct Person {
     pub created_at: Stamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub seen_at: Option<Stamp>,
+    /// In which the days of an expiry are meant, such as `Europe/Berlin`.
+    pub time_zone: String,
 }
 
 impl Person {
@@ -48,6 +50,7 @@ impl Person {
             tokens: listed.tokens,
             created_at: account.created_at,
             seen_at: listed.seen,
+            time_zone: account.zone().name().to_owned(),
         }
     }
 }
