@@ -229,8 +229,6 @@ pub struct TokenEdit {
     #[schema(value_type = Option<String>)]
     pub expires_at: Option<Option<String>>,
     pub scopes: Option<Vec<String>>,
-    /// Instead of scopes: the slug of an access set, whose methods of today it gets.
-    pub access_set: Option<String>,
     #[schema(max_items = 128)]
     pub allow: Option<Vec<String>>,
     #[schema(max_items = 128)]

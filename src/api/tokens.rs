@@ -154,7 +154,7 @@ pub async fn edit(
         let generated =
             token::values_of(tx.conn, &before.id)?.first().map_or(before.created_at, |value| value.created_at);
         let limits = Limits { since: generated, ..limits(tx, &catalogue, &owner, Some(standing)) };
-        let to = changed(&body.value, &before)?.check(&limits, tx.random)?;
+        let to = changed(&body.value, &before).check(&limits, tx.random)?;
         let edit = Edit { id: before.id.clone(), seen: before.version, to: keeping(&body.value, &before, to) };
         let after = edit_token(tx, &actor, &catalogue, &edit)?;
         let version = after.version;
@@ -219,7 +219,9 @@ fn limits<'a>(tx: &Tx<'a>, catalogue: &'a Catalogue, owner: &Account, standing: 
 }
 
 fn draft(new: &NewToken, limits: &Limits<'_>) -> Result<TokenDraft> {
-    must_be_one(new.scopes.is_some(), new.access_set.is_some())?;
+    if new.scopes.is_some() && new.access_set.is_some() {
+        return Err(Error::invalid("access_set", "Name scopes or an access set, not both."));
+    }
     if new.expires_at.is_some() && new.lifetime_days.is_some() {
         return Err(Error::invalid("lifetime_days", "Say expires_at or lifetime_days, not both."));
     }
@@ -240,13 +242,6 @@ fn draft(new: &NewToken, limits: &Limits<'_>) -> Result<TokenDraft> {
     })
 }
 
-fn must_be_one(has_scopes: bool, has_set: bool) -> Result<()> {
-    match has_scopes && has_set {
-        true => Err(Error::invalid("access_set", "Name scopes or an access set, not both.")),
-        false => Ok(()),
-    }
-}
-
 /// An instant, or what a person would type; `None` is never.
 fn wished(typed: Option<&str>) -> Expiry {
     match typed {
@@ -260,32 +255,30 @@ fn wished(typed: Option<&str>) -> Expiry {
 
 /// The token as it stands, with what the edit names in its place. Lists that it does not name are not looked at, and put
 /// back by [`keeping`]: a star stands in for the scopes.
-fn changed(edit: &TokenEdit, token: &token::Token) -> Result<TokenDraft> {
-    must_be_one(edit.scopes.is_some(), edit.access_set.is_some())?;
+fn changed(edit: &TokenEdit, token: &token::Token) -> TokenDraft {
     let rate = edit.rate_per_minute.unwrap_or_else(|| token.settings().rate_per_minute);
-    Ok(TokenDraft {
+    TokenDraft {
         name: Some(edit.name.clone().unwrap_or_else(|| token.name.clone())),
         description: edit.description.clone().unwrap_or_else(|| token.description.clone()),
         expiry: match &edit.expires_at {
             Some(typed) => wished(typed.as_deref()),
             None => token.expires_at.map_or(Expiry::Never, Expiry::At),
         },
-        access_set: edit.access_set.clone(),
+        access_set: None,
         scopes: edit.scopes.clone().unwrap_or_else(|| vec!["*".into()]),
         allow: edit.allow.clone().unwrap_or_default(),
         ip_allow: edit.ip_allow.clone().unwrap_or_default(),
         rate_per_minute: rate.map(|rate| rate.to_string()).unwrap_or_default(),
         enabled: edit.enabled.unwrap_or(token.enabled),
-    })
+    }
 }
 
 /// What the edit does not name stays to the letter: a scope whose method is gone, too.
 fn keeping(edit: &TokenEdit, before: &token::Token, checked: token::NewToken) -> token::NewToken {
     let was = before.settings();
-    let access = edit.scopes.is_some() || edit.access_set.is_some();
     token::NewToken {
-        access_set: if access { checked.access_set } else { was.access_set },
-        scopes: if access { checked.scopes } else { was.scopes },
+        access_set: was.access_set.filter(|_| edit.scopes.is_none()),
+        scopes: if edit.scopes.is_some() { checked.scopes } else { was.scopes },
         allow: if edit.allow.is_some() { checked.allow } else { was.allow },
         ip_allow: if edit.ip_allow.is_some() { checked.ip_allow } else { was.ip_allow },
         ..checked

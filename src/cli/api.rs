@@ -143,7 +143,8 @@ fn report(draft: &Draft) {
     described.notes.iter().for_each(|note| println!("Note: {note}"));
 }
 
-fn read(from: &str) -> Result<Vec<u8>, String> {
+/// From a file, standard input (`-`) or an address.
+pub fn read(from: &str) -> Result<Vec<u8>, String> {
     let most = MAX_BYTES as u64 + 1;
     let failed = |cause: &dyn std::fmt::Display| format!("{from} cannot be read: {cause}.");
     let mut text = Vec::new();

@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod apply;
 mod audit;
 mod client;
 mod hosts;
@@ -68,6 +69,8 @@ enum Command {
     /// Access tokens, over the REST API
     #[command(subcommand)]
     Token(token::Command),
+    /// Make what a file declares: APIs, teams, service accounts, tokens, policy
+    Apply(apply::Apply),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Write the man pages into a folder
@@ -100,6 +103,7 @@ fn start(line: Line) -> Result<(), Failure> {
         Command::Login { url, email } => login::login(url, email),
         Command::Logout { url } => login::logout(url),
         Command::Token(command) => token::run(command),
+        Command::Apply(apply) => apply::run(&apply),
         Command::Completions { shell } => manual::completions(command(), shell),
         Command::Man { folder } => manual::write(command(), &folder),
         local => Ok(at_the_database(line.settings, local)?),

@@ -9,7 +9,7 @@ use crate::catalogue::options::ApiOptions;
 use crate::types::{Lines, Role};
 
 /// All of them where they are told; in an edit those that are left out stay.
-#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = ApiOptions, example = json!({ "hosts": ["api.example.org"], "kinds": ["read *:get*"] }))]
 pub struct Options {

@@ -115,7 +115,7 @@ pub struct Service {
 }
 
 /// A person or a team, by id.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceOwner {
     Person(String),
@@ -140,7 +140,7 @@ impl Service {
     }
 }
 
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "backup", "role": "token_creator" }))]
 pub struct NewService {
@@ -155,7 +155,7 @@ pub struct NewService {
     pub owner: Option<ServiceOwner>,
 }
 
-#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({ "description": "Nightly backup" }))]
 pub struct ServiceEdit {
