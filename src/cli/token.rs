@@ -30,6 +30,7 @@ pub enum Command {
     /// Make a new value; the old one stops at once, or after a grace period
     Regenerate(Regenerate),
     /// Remove tokens: their values are dead at once, their rows stay for history
+    #[command(visible_alias = "remove")]
     Revoke {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
