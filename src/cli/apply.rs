@@ -19,6 +19,28 @@ use plan::{Deed, Plan, Step};
 use there::There;
 use values::Values;
 
+/// Below its help.
+pub const EXAMPLE: &str = "\
+A file:
+  service_accounts:
+    - name: backup
+      role: token_creator
+  tokens:
+    - name: nightly
+      owner: backup
+      scopes: [zones:listZones, zones:readZone]
+      allow: [zones:example.org]
+      lifetime: 90d
+  managed: [backup]
+
+What an entry leaves out stays as it is, and what is not in the file is left alone.
+--prune removes tokens alone, and only those of owners under managed.
+
+Examples:
+  hallpass apply hallpass.yaml --dry-run
+  hallpass apply hallpass.yaml --yes --values values.tsv
+  hallpass apply hallpass.yaml --yes --prune";
+
 #[derive(Args)]
 pub struct Apply {
     /// YAML file, or - for standard input

@@ -15,10 +15,17 @@ use crate::when;
 #[derive(Subcommand)]
 pub enum Command {
     /// Generate a token; its value is printed this once
+    #[command(
+        after_help = "Examples:\n  hallpass token create --name ci --expiration-days 30 --scope zones:listZones\n  hallpass token create --name reader --access-set read-only --ttl 24h --ip 10.0.0.0/8 --rate 60\n  hallpass token create backup --name nightly --scope \"zones:*\" --allow zones:example.org\n  value=$(hallpass token create --name script --scope zones:listZones -q)"
+    )]
     Create(Create),
     /// List tokens
+    #[command(
+        after_help = "Examples:\n  hallpass token list --include-expired -o wide\n  hallpass token list --all --status expiring -o json"
+    )]
     List(List),
     /// Everything about tokens, by id or name
+    #[command(after_help = "Example:\n  hallpass token describe deploy old")]
     Describe {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -26,11 +33,16 @@ pub enum Command {
         shown: Shown,
     },
     /// Change what is named; all else stays
+    #[command(
+        after_help = "Examples:\n  hallpass token edit deploy --description \"Deploys the zones\" --scope zones:listZones\n  hallpass token edit deploy --disable"
+    )]
     Edit(Edit),
     /// Make a new value; the old one stops at once, or after a grace period
+    #[command(after_help = "Example:\n  hallpass token regenerate deploy --grace 24h -q > deploy.value")]
     Regenerate(Regenerate),
     /// Remove tokens: their values are dead at once, their rows stay for history
     #[command(visible_alias = "remove")]
+    #[command(after_help = "Examples:\n  hallpass token revoke deploy\n  hallpass token revoke old --purge")]
     Revoke {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -41,12 +53,14 @@ pub enum Command {
         to: Where,
     },
     /// Sign in with the value of a token; - reads it without echo
+    #[command(after_help = "Example:\n  hallpass token login \"$VALUE\" --url https://hallpass.example.org")]
     Login {
         value: String,
         #[command(flatten)]
         to: Where,
     },
     /// Whose token this is, and what it may do
+    #[command(after_help = "Example:\n  hallpass token whoami -o json")]
     Whoami {
         #[command(flatten)]
         shown: Shown,

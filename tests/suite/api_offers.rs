@@ -54,7 +54,7 @@ fn an_import_says_whether_the_description_is_the_one_that_is_there() {
         other["paths"]["/search"]["get"][member] = json!(text);
         assert_eq!(put(&other.to_string())["same"], false, "{member}");
     }
-    let elsewhere = site.call(&value, "PUT", "/api/v1/apis/new?dry_run=true", &[], Some(ZONES.as_bytes()));
+    let elsewhere = site.call(&value, "PUT", "/api/v1/apis/other?dry_run=true", &[], Some(ZONES.as_bytes()));
     assert_eq!(elsewhere.json()["same"], false);
 }
 

@@ -21,6 +21,7 @@ mod client;
 mod command_line;
 mod door;
 mod edit;
+mod examples;
 mod forms;
 mod matrix;
 mod oauth;

@@ -172,9 +172,9 @@ fn a_service_account_outlives_its_values_and_takes_them_all_along() {
         };
         assert!(events["items"].as_array().unwrap().iter().any(is), "{actor} {action} {subject}: {events:#}");
     };
-    told_of("Maria Keller", "service_account.generate", "backup");
+    told_of("Maria Keller", "account.generate", "backup");
     told_of("backup", "token.edit", "nightly");
-    told_of("Maria Keller", "service_account.remove", "backup");
+    told_of("Maria Keller", "account.remove", "backup");
 }
 
 #[test]

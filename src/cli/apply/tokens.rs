@@ -68,6 +68,7 @@ impl Planner<'_> {
     fn new_token(&mut self, entry: &file::Token, what: String, owner: &str, role: Role) {
         let scopes = entry.scopes.as_ref().map(|scopes| texts(scopes, |scope| &scope.0));
         let allow = entry.allow.as_ref().map(|allow| texts(allow, |resource| &resource.0));
+        let nets = entry.ip_allow.as_ref().map(|nets| texts(nets, |net| &net.0));
         self.must_be_there(entry, &what);
         let (expires_at, lifetime_days) = match (&entry.lifetime, &entry.expires_at) {
             (Some(lifetime), _) if lifetime.0 == NEVER => (Some(None), None),
@@ -87,7 +88,10 @@ impl Planner<'_> {
             scopes.as_ref().map(|scopes| Change::fresh("scopes", scopes.join(", "))),
             entry.access_set.as_ref().map(|set| Change::fresh("access_set", set.0.clone())),
             allow.as_ref().map(|allow| Change::fresh("allow", allow.join(", "))),
+            nets.as_ref().map(|nets| Change::fresh("ip_allow", nets.join(", "))),
+            entry.rate_per_minute.flatten().map(|rate| Change::fresh("rate_per_minute", rate.to_string())),
             Some(Change::fresh("expires", end)),
+            entry.enabled.filter(|is| !is).map(|_| Change::fresh("enabled", "false")),
         ];
         let token = NewToken {
             name: Some(entry.name.0.clone()),
@@ -98,7 +102,7 @@ impl Planner<'_> {
             scopes,
             access_set: entry.access_set.as_ref().map(|set| set.0.clone()),
             allow,
-            ip_allow: entry.ip_allow.as_ref().map(|nets| texts(nets, |net| &net.0)),
+            ip_allow: nets,
             rate_per_minute: entry.rate_per_minute.flatten(),
         };
         let is_enabled = entry.enabled.unwrap_or(true);
