@@ -21,7 +21,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 pub enum Command {
     /// Import a description, or replace the one of a known API
     #[command(
-        after_help = "Examples:\n  hallpass api import pdns pdns.json --host api.example.org --kind \"read *:search\"\n  hallpass api import pdns - --yes < pdns.json"
+        after_help = "Examples:\n  hallpass api import dns pdns.json --host api.example.org --kind \"read *:search\"\n  hallpass api import pdns - --yes < pdns.json"
     )]
     Import {
         /// Short name of the API: it stands in scopes
