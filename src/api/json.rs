@@ -1,7 +1,9 @@
 //! The JSON of the API: what each noun is told as, and what a call may send. An allow-list: nothing is told that does not stand here.
 
+mod offers;
 mod people;
 
+pub use offers::{NewSet, Options};
 pub use people::{
     AccountEdit, AccountQuery, Invitation, Member, Membership, NewAccount, NewService, NewTeam, NounQuery, Person,
     Service, ServiceEdit, ServiceOwner, Team, TeamEdit, TeamTold,
@@ -279,11 +281,19 @@ pub struct Me {
     pub name: String,
     /// People only.
     pub email: Option<String>,
+    /// In which the days of an expiry are meant, such as `Europe/Berlin`.
+    pub time_zone: String,
 }
 
 impl Me {
     pub fn of(account: &crate::account::Account) -> Me {
-        Me { id: account.id.to_string(), kind: account.kind, name: account.name.clone(), email: account.email.clone() }
+        Me {
+            id: account.id.to_string(),
+            kind: account.kind,
+            name: account.name.clone(),
+            email: account.email.clone(),
+            time_zone: account.zone().name().to_owned(),
+        }
     }
 }
 
@@ -568,6 +578,8 @@ pub struct Api {
     pub methods: i64,
     /// Templates that cannot be served as they stand.
     pub flaws: Vec<String>,
+    /// What an operator said of it beside its description.
+    pub options: Options,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Stamp,
     #[schema(value_type = String, format = DateTime)]
@@ -586,6 +598,7 @@ impl Api {
             services: api.services.iter().map(|service| service.name.clone()).collect(),
             methods: api.methods.len() as i64,
             flaws: api.flaws.clone(),
+            options: Options::of(&api.options),
             created_at: api.created_at,
             imported_at: api.imported_at,
         }
@@ -606,6 +619,8 @@ pub struct Imported {
     pub slug: String,
     pub title: String,
     pub dry_run: bool,
+    /// Whether it is the description that was there already, to the letter of what is kept of it.
+    pub same: bool,
     /// Methods, as `SERVICE:METHOD`.
     pub added: Vec<String>,
     /// Requests to them are refused from then on.
@@ -623,13 +638,14 @@ pub struct ChangedMethod {
 }
 
 impl Imported {
-    pub fn of(current: Option<&catalogue::Api>, draft: &Draft, dry_run: bool) -> Imported {
+    pub fn of(current: Option<&catalogue::Api>, draft: &Draft, same: bool, dry_run: bool) -> Imported {
         let difference = store::difference(current, draft);
         let changed = difference.changed.into_iter();
         Imported {
             slug: draft.slug.clone(),
             title: draft.description.title.clone(),
             dry_run,
+            same,
             added: difference.added,
             removed: difference.removed,
             changed: changed.map(|(method, was, becomes)| ChangedMethod { method, was, becomes }).collect(),
