@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::{Refused, etag};
+use super::json::shape::LONGEST_PARAMETER;
 use crate::actor::Actor;
 use crate::catalogue::description;
 use crate::error::Error;
@@ -207,6 +208,9 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T, Refused> {
         }
         if name.contains('\0') || value.contains('\0') {
             return Err(Refused::field(name, "A parameter cannot hold the character NUL."));
+        }
+        if value.chars().count() > LONGEST_PARAMETER {
+            return Err(Refused::field(name, format!("A parameter has up to {LONGEST_PARAMETER} characters.")));
         }
     }
     let from = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));

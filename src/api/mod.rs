@@ -11,6 +11,7 @@ mod input;
 pub mod json;
 pub mod oauth;
 pub mod openapi;
+mod page;
 mod policy;
 mod services;
 mod sessions;

@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed, Guard, Living, PASSWORD, Stranger};
 use super::input::{Body, Document, IfMatch, Query, Repeatable};
-use super::json::Problem;
+use super::json::{Problem, shape};
 use super::{ROUTES, Row, operations};
 use crate::scope::OWN_API;
 
@@ -111,7 +111,9 @@ impl<T> Part for web::Path<T> {}
 impl<T: ToSchema> Part for Body<T> {
     fn tell(operation: &mut Operation) {
         let schema = operation.schema::<T>();
-        let required = !json!(T::schema())["required"].is_null();
+        let mut whole = json!(T::schema());
+        shape::tell(&T::name(), &mut whole);
+        let required = whole["required"].as_array().is_some_and(|names| !names.is_empty()) || !whole["anyOf"].is_null();
         operation.body = Some(json!({ "required": required, "content": { "application/json": { "schema": schema } } }));
         operation.problems.extend([
             ("400", "The body is not JSON."),
@@ -124,8 +126,27 @@ impl<T: ToSchema> Part for Body<T> {
 
 impl Part for Document {
     fn tell(operation: &mut Operation) {
-        let any =
-            json!({ "schema": { "type": "object", "description": "An OpenAPI 3.0, 3.1 or Swagger 2.0 description" } });
+        let any = json!({ "schema": {
+            "type": "object",
+            "description": "An OpenAPI 3.0, 3.1, 3.2 or Swagger 2.0 description.",
+            "required": ["info", "paths"],
+            "properties": {
+                "openapi": { "type": "string", "pattern": r"^3\.[012]\.[0-9]+$" },
+                "swagger": { "type": "string", "enum": ["2.0"] },
+                "info": {
+                    "type": "object",
+                    "required": ["title", "version"],
+                    "properties": { "title": { "type": "string" }, "version": { "type": "string" } },
+                },
+                "paths": { "type": "object" },
+            },
+            "oneOf": [{ "required": ["openapi"] }, { "required": ["swagger"] }],
+            "example": {
+                "openapi": "3.1.0",
+                "info": { "title": "Zones", "version": "1.0.0" },
+                "paths": { "/zones": { "get": { "operationId": "listZones", "tags": ["zones"], "responses": {} } } },
+            },
+        } });
         operation.body = Some(json!({
             "required": true, "content": { "application/json": any, "application/yaml": any },
         }));
@@ -139,11 +160,13 @@ impl Part for Document {
 
 impl<T: ToSchema> Part for Query<T> {
     fn tell(operation: &mut Operation) {
-        let schema = json!(T::schema());
+        let mut schema = json!(T::schema());
+        shape::tell(&T::name(), &mut schema);
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let mut property = property.clone();
             let text = property.as_object_mut().and_then(|members| members.remove("description"));
             without_null(&mut property);
+            shape::tell_parameter(&mut property);
             operation.parameters.push(json!({
                 "name": name, "in": "query", "required": false, "schema": property, "description": text.unwrap_or_default(),
             }));
@@ -203,17 +226,19 @@ impl Answers for Result<Done, Refused> {
 /// Introspection and revocation tell the bodies of their own standards.
 impl Part for super::oauth::Fields {
     fn tell(operation: &mut Operation) {
-        let text = |text: &str| json!({ "type": "string", "description": text });
+        let text = |text: &str| json!({ "type": "string", "minLength": 1, "description": text });
+        let address = json!([{ "type": "string", "format": "ipv4" }, { "type": "string", "format": "ipv6" }]);
         let schema = json!({
             "type": "object",
             "required": ["token"],
+            "dependentRequired": { "method": ["uri"], "uri": ["method"] },
             "properties": {
                 "token": text("The value that is asked about."),
                 "token_type_hint": text("Not needed."),
                 "method": text("Introspection alone: the HTTP method of one request, with `uri`."),
                 "uri": text("The target of that request."),
                 "api": text("The API that it is for, by its short name."),
-                "ip": text("The client's address."),
+                "ip": { "description": "The client's address.", "anyOf": address },
             },
         });
         operation.body = Some(json!({
@@ -241,7 +266,11 @@ pub fn document(public_url: &str) -> Value {
     let mut problem = Operation::default();
     problem.schema::<Problem>();
     let mut learn = |operation: &mut Operation| {
-        schemas.extend(operation.schemas.drain(..).map(|(name, schema)| (name, json!(schema))));
+        for (name, schema) in operation.schemas.drain(..) {
+            let mut schema = json!(schema);
+            shape::tell(&name, &mut schema);
+            schemas.insert(name, schema);
+        }
     };
     learn(&mut problem);
     for (row, mut operation) in ROUTES.iter().zip(operations()) {
@@ -270,9 +299,11 @@ fn told(row: &Row, operation: Operation) -> Value {
     let tag = row.scope.map_or("auth", |(service, _)| service);
     let mut parameters = operation.parameters;
     for name in row.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
-        let path =
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } });
-        parameters.insert(0, path);
+        let schema = match name {
+            "slug" => json!({ "type": "string", "pattern": shape::SLUG }),
+            _ => shape::id(),
+        };
+        parameters.insert(0, json!({ "name": name, "in": "path", "required": true, "schema": schema }));
     }
     let mut problems = operation.problems;
     problems.push(("500", "A fault of ours, or the database is out of reach (503)."));

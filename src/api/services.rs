@@ -9,7 +9,7 @@ use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
 use super::input::{Body, IfMatch, Query};
 use super::json::{List, NewService, NounQuery, Service, ServiceEdit, ServiceOwner};
-use super::tokens::{cut, limit};
+use super::page::{cursor, limit, lost};
 use crate::account::service::list::{Which, owner_names, page};
 use crate::account::service::{self, Owner, ServiceDraft};
 use crate::account::{self, Account};
@@ -27,16 +27,16 @@ pub async fn list(
 ) -> Result<Told<List<Service>>, Refused> {
     let asked = query.0;
     let (now, most) = (app.now(), limit(asked.limit)?);
-    let after = asked.after.map(|cursor| AccountId::from(cursor.as_str()));
+    let after: Option<AccountId> = cursor(asked.after)?;
     let found = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         must_lead_on(conn, after.as_ref())?;
-        page(conn, &actor, &Which::Visible, &asked.q, after.as_ref())
+        page(conn, &actor, &Which::Visible, &asked.q, after.as_ref(), most)
     });
-    let page = found.await?;
-    let mut items: Vec<Service> =
+    let page = found.await.map_err(lost)?;
+    let items: Vec<Service> =
         page.rows.iter().map(|listed| Service::of(&listed.account, listed.owner.clone())).collect();
-    let next = cut(&mut items, most, page.older.map(|id| id.to_string()), |last| last.id.clone());
+    let next = page.older.map(|id| id.to_string());
     Ok(Told::plain(List { items, next, total: Some(page.total) }))
 }
 

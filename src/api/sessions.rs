@@ -6,7 +6,9 @@ use actix_web::web;
 
 use super::answer::{Done, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
-use super::json::{List, Session};
+use super::input::Query;
+use super::json::{List, Session, SessionQuery};
+use super::page;
 use crate::app::App;
 use crate::catalogue::own::{EndSessions, ListSessions};
 use crate::error::Error;
@@ -17,7 +19,11 @@ use crate::types::{SessionId, TokenId};
 /// No browser's: what speaks here is a token.
 const NONE: &str = "-";
 
-pub async fn list(caller: Bearer<ListSessions>, app: web::Data<Arc<App>>) -> Result<Told<List<Session>>, Refused> {
+pub async fn list(
+    caller: Bearer<ListSessions>,
+    query: Query<SessionQuery>,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<List<Session>>, Refused> {
     let (now, policy) = (app.now(), app.policy());
     let listed = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
@@ -28,8 +34,9 @@ pub async fn list(caller: Bearer<ListSessions>, app: web::Data<Arc<App>>) -> Res
         let browsers = browsers.iter().map(|session| Session::of_browser(session, &policy));
         Ok(programs.chain(browsers).collect::<Vec<Session>>())
     });
-    let items = listed.await?;
-    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
+    let asked = query.0;
+    let list = page::of_whole(listed.await?, asked.limit, asked.after.as_deref(), |session| session.id.clone());
+    Ok(Told::plain(list?))
 }
 
 pub async fn end(

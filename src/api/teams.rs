@@ -8,7 +8,7 @@ use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
 use super::input::{Body, IfMatch, Query};
 use super::json::{List, Member, Membership, NewTeam, NounQuery, Team, TeamEdit, TeamTold};
-use super::tokens::{cut, limit};
+use super::page::{cursor, limit, lost};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::catalogue::own::{ChangeMembers, DescribeTeam, EditTeam, GenerateTeam, ListTeams, RemoveTeam};
@@ -24,18 +24,18 @@ pub async fn list(
 ) -> Result<Told<List<Team>>, Refused> {
     let asked = query.0;
     let (now, most) = (app.now(), limit(asked.limit)?);
-    let after = asked.after.map(|cursor| TeamId::from(cursor.as_str()));
+    let after: Option<TeamId> = cursor(asked.after)?;
     let found = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         if let Some(after) = &after {
             team::visible(conn, &actor, after)
                 .map_err(|_| Error::invalid("after", "This cursor leads nowhere. Begin again without it."))?;
         }
-        team::list(conn, &actor, &asked.q, after.as_ref())
+        team::list(conn, &actor, &asked.q, after.as_ref(), most)
     });
-    let page = found.await?;
-    let mut items: Vec<Team> = page.rows.iter().map(Team::of).collect();
-    let next = cut(&mut items, most, page.older.map(|id| id.to_string()), |last| last.id.clone());
+    let page = found.await.map_err(lost)?;
+    let items: Vec<Team> = page.rows.iter().map(Team::of).collect();
+    let next = page.older.map(|id| id.to_string());
     Ok(Told::plain(List { items, next, total: Some(page.total) }))
 }
 

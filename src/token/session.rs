@@ -73,7 +73,7 @@ pub fn generate(tx: &mut Tx<'_>, account: &Account, origin: Origin, prefix: &str
         account: Some(account.id.clone()),
         name: now.name.clone(),
         role: now.role,
-        via: Via::Token(token.id.clone()),
+        via: Via::Token { id: token.id.clone(), generation: 1 },
         origin,
     };
     let detail = serde_json::json!({ "starts_with": generation.starts_with });
@@ -84,7 +84,7 @@ pub fn generate(tx: &mut Tx<'_>, account: &Account, origin: Origin, prefix: &str
 
 /// The actor's session token with the person whom it stands for; `None` for whoever speaks by anything else.
 pub fn of(conn: &mut Conn, actor: &Actor) -> Result<Option<(Token, Account)>> {
-    if !matches!(actor.via, Via::Token(_)) {
+    if !matches!(actor.via, Via::Token { .. }) {
         return Ok(None);
     }
     let token = spoken_by(conn, actor)?;

@@ -16,7 +16,7 @@ use super::page::{Choice, Fact, Note, Paging, Tone, counted, number, size};
 use super::session::{Administrator, SignedIn};
 use super::tokens_pages::When;
 use super::words::Reading;
-use crate::account::list::{Ask, Filter, Listed, Page, State, one, page};
+use crate::account::list::{Ask, Filter, Listed, PAGE, Page, State, one, page};
 use crate::account::{self, Account};
 use crate::actor::wording;
 use crate::app::App;
@@ -45,6 +45,7 @@ impl View {
             role: Role::parse(query.text("role")),
             q: q.trim().to_owned(),
             after: Some(query.text("after")).filter(|after| !after.is_empty()).map(AccountId::from),
+            most: PAGE,
         })
     }
 

@@ -1,0 +1,103 @@
+//! The JSON of signing in, of who asks, and of sessions.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Token, account_kinds, roles};
+use crate::policy::Policy;
+use crate::token::list::Listed;
+use crate::types::{AccountKind, Role, Stamp};
+
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "maria@example.com", "password": "seven green bicycles ride" }))]
+pub struct Login {
+    pub email: String,
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+/// Who asks.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Whoami {
+    pub account: Me,
+    #[schema(schema_with = roles)]
+    pub role: Role,
+    pub token: Token,
+    pub scopes: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    pub id: String,
+    #[schema(schema_with = account_kinds)]
+    pub kind: AccountKind,
+    pub name: String,
+    /// People only.
+    pub email: Option<String>,
+}
+
+impl Me {
+    pub fn of(account: &crate::account::Account) -> Me {
+        Me { id: account.id.to_string(), kind: account.kind, name: account.name.clone(), email: account.email.clone() }
+    }
+}
+
+/// A browser or a program that a person is signed in with.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    pub id: String,
+    /// `browser`, or `program` for a session token.
+    pub kind: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Stamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Stamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Stamp,
+    pub ip: String,
+    pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub present: bool,
+}
+
+impl Session {
+    pub fn of_browser(session: &crate::session::Session, policy: &Policy) -> Session {
+        let idle = session.seen_at.plus(policy.idle());
+        Session {
+            id: session.id.to_string(),
+            kind: "browser".into(),
+            created_at: session.created_at,
+            seen_at: session.seen_at,
+            expires_at: idle.min(session.created_at.plus(policy.lifetime())),
+            ip: session.ip.clone(),
+            user_agent: session.agent.clone(),
+            present: false,
+        }
+    }
+
+    pub fn of_program(listed: &Listed, present: bool) -> Session {
+        let token = &listed.token;
+        let used = listed.used.clone();
+        Session {
+            id: token.id.to_string(),
+            kind: "program".into(),
+            created_at: token.created_at,
+            seen_at: used.as_ref().map_or(token.created_at, |used| used.at),
+            expires_at: token.expires_at.unwrap_or(token.created_at),
+            ip: used.as_ref().map(|used| used.ip.clone()).unwrap_or_default(),
+            user_agent: used.map(|used| used.agent).unwrap_or_default(),
+            present,
+        }
+    }
+}
+
+/// The query of a list of sessions.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionQuery {
+    #[schema(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<u16>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
