@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::types::Role;
+
 /// What no text of ours holds: control characters, and those that hide or turn the text around them.
 macro_rules! unprintable {
     () => {
@@ -96,6 +98,10 @@ fn looks(of: &str, member: &str) -> Value {
             json!({ "pattern": LINE })
         }
         ("NewAccount", "email") => json!({ "pattern": EMAIL, "maxLength": 254 }),
+        ("AccountEdit" | "ServiceEdit", "role") => {
+            let words = Role::ALL.iter().map(|role| json!(role.as_str())).chain([Value::Null]);
+            json!({ "type": ["string", "null"], "enum": words.collect::<Vec<_>>() })
+        }
         ("NewTeam", "managers") => json!({ "items": id(), "minItems": 1, "uniqueItems": true }),
         ("NewToken" | "TokenEdit", "scopes") => json!({ "items": scope(), "minItems": 1 }),
         ("NewToken" | "TokenEdit", "allow") => json!({ "items": { "type": "string", "pattern": RESOURCE } }),

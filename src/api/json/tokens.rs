@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{account_kinds, status_words, token_kinds};
-use crate::api::input::given;
+use crate::api::input::{given, given_number, whole_number};
 use crate::catalogue::Catalogue;
 use crate::token::query::Row;
 use crate::types::{AccountKind, Lines, Stamp, Status, TokenKind};
@@ -124,7 +124,8 @@ pub struct NewToken {
     #[schema(value_type = Option<String>)]
     pub expires_at: Option<Option<String>>,
     /// The end of the day that many days from today. Left out with `expires_at`: as the policy proposes.
-    #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 1, maximum = 36_500)]
     pub lifetime_days: Option<u32>,
     pub scopes: Option<Vec<String>>,
     /// Instead of scopes: the slug of an access set.
@@ -133,6 +134,7 @@ pub struct NewToken {
     pub allow: Option<Vec<String>>,
     #[schema(max_items = 128)]
     pub ip_allow: Option<Vec<String>>,
+    #[serde(deserialize_with = "whole_number")]
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub rate_per_minute: Option<u32>,
 }
@@ -156,7 +158,7 @@ pub struct TokenEdit {
     #[schema(max_items = 128)]
     pub ip_allow: Option<Vec<String>>,
     /// `null`: no limit.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given_number", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     pub rate_per_minute: Option<Option<u32>>,
     pub enabled: Option<bool>,
@@ -169,6 +171,8 @@ pub struct TokenEdit {
 pub struct Regeneration {
     /// An instant (RFC 3339).
     pub previous_expires_at: Option<String>,
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(maximum = 31_536_000)]
     pub grace_seconds: Option<u32>,
     /// A new expiry for the token, as for generating; needed where it has expired.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
