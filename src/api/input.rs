@@ -225,6 +225,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
         let cause = error.into_inner();
         match cause.classify() {
             serde_json::error::Category::Data => wrong(&path, &cause.to_string()),
+            // A word of a fixed choice that is no text is told as a fault of the JSON.
+            _ if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() => wrong(&path, &cause.to_string()),
             _ => not_json(&cause),
         }
     })?;

@@ -9,6 +9,7 @@ mod catalogue;
 mod events;
 mod input;
 pub mod json;
+mod noun;
 pub mod oauth;
 pub mod openapi;
 mod page;

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Token, account_kinds, roles};
-use crate::policy::Policy;
-use crate::token::list::Listed;
+use crate::session::everywhere::Place;
 use crate::types::{AccountKind, Role, Stamp};
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -62,31 +61,15 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn of_browser(session: &crate::session::Session, policy: &Policy) -> Session {
-        let idle = session.seen_at.plus(policy.idle());
+    pub fn of(place: &Place, present: bool) -> Session {
         Session {
-            id: session.id.to_string(),
-            kind: "browser".into(),
-            created_at: session.created_at,
-            seen_at: session.seen_at,
-            expires_at: idle.min(session.created_at.plus(policy.lifetime())),
-            ip: session.ip.clone(),
-            user_agent: session.agent.clone(),
-            present: false,
-        }
-    }
-
-    pub fn of_program(listed: &Listed, present: bool) -> Session {
-        let token = &listed.token;
-        let used = listed.used.clone();
-        Session {
-            id: token.id.to_string(),
-            kind: "program".into(),
-            created_at: token.created_at,
-            seen_at: used.as_ref().map_or(token.created_at, |used| used.at),
-            expires_at: token.expires_at.unwrap_or(token.created_at),
-            ip: used.as_ref().map(|used| used.ip.clone()).unwrap_or_default(),
-            user_agent: used.map(|used| used.agent).unwrap_or_default(),
+            id: place.id.to_string(),
+            kind: if place.is_program { "program" } else { "browser" }.into(),
+            created_at: place.created_at,
+            seen_at: place.seen_at,
+            expires_at: place.ends_at,
+            ip: place.ip.clone(),
+            user_agent: place.agent.clone(),
             present,
         }
     }
