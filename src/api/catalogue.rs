@@ -7,8 +7,8 @@ use actix_web::web;
 use super::answer::{Done, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
 use super::input::{Body, Document, IfMatch, Query};
-use super::json::{Api, Imported, List, Method, MethodQuery, NewSet, Options, Set};
-use super::tokens::limit;
+use super::json::{Api, Imported, List, Method, MethodQuery, NewSet, Options, Set, SlugQuery};
+use super::page::of_whole;
 use crate::actor::Deed;
 use crate::app::App;
 use crate::catalogue::own::{
@@ -28,10 +28,9 @@ pub async fn methods(
 ) -> Result<Told<List<Method>>, Refused> {
     let role = role(&app, &caller).await?;
     let asked = query.0;
-    let limit = usize::try_from(limit(asked.limit)?).unwrap_or_default();
     let catalogue = app.catalogue();
     if asked.api.as_ref().is_some_and(|slug| !catalogue.every().any(|api| api.slug == *slug)) {
-        return Err(Refused::field("api", "There is no API with this short name."));
+        return Err(Error::Missing.into());
     }
     let words: Vec<String> = asked.q.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let of_api = |slug: &str| asked.api.as_ref().is_none_or(|wanted| wanted == slug);
@@ -43,27 +42,21 @@ pub async fn methods(
         .map(|(api, method)| Method::of(api, method, &catalogue))
         .filter(|method| words.iter().all(|word| method.folded().contains(word)))
         .collect();
-    let total = found.len() as i64;
-    let from = match &asked.after {
-        None => 0,
-        Some(cursor) => match found.iter().position(|method| method.cursor() == *cursor) {
-            Some(nth) => nth + 1,
-            None => return Err(Refused::field("after", "This cursor leads nowhere. Begin again without it.")),
-        },
-    };
-    let more = found.len() > from + limit;
-    let items: Vec<Method> = found.into_iter().skip(from).take(limit).collect();
-    let next = items.last().filter(|_| more).map(Method::cursor);
-    Ok(Told::plain(List { items, next, total: Some(total) }))
+    Ok(Told::plain(of_whole(found, asked.limit, asked.after.as_deref(), Method::cursor)?))
 }
 
-pub async fn sets(caller: Bearer<ListSets>, app: web::Data<Arc<App>>) -> Result<Told<List<Set>>, Refused> {
+pub async fn sets(
+    caller: Bearer<ListSets>,
+    query: Query<SlugQuery>,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<List<Set>>, Refused> {
     let role = role(&app, &caller).await?;
     let catalogue = app.catalogue();
     let offered = catalogue.apis().iter().flat_map(|api| api.sets.iter().map(move |set| (api, set)));
     let offered = offered.filter(|(_, set)| set.least_role <= role);
-    let items: Vec<Set> = offered.map(|(api, set)| Set::of(api, set, &catalogue)).collect();
-    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
+    let sets = offered.map(|(api, set)| Set::of(api, set, &catalogue)).collect();
+    let asked = query.0;
+    Ok(Told::plain(of_whole(sets, asked.limit, asked.after.as_deref(), |set: &Set| set.slug.clone())?))
 }
 
 /// Makes the set, or changes the one that has this short name.
@@ -119,11 +112,15 @@ pub async fn remove_set(
     Ok(Done)
 }
 
-pub async fn list(caller: Bearer<ListApis>, app: web::Data<Arc<App>>) -> Result<Told<List<Api>>, Refused> {
+pub async fn list(
+    caller: Bearer<ListApis>,
+    query: Query<SlugQuery>,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<List<Api>>, Refused> {
     must_administer(&app, &caller).await?;
-    let catalogue = app.catalogue();
-    let items: Vec<Api> = catalogue.apis().iter().map(|api| Api::of(api)).collect();
-    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
+    let apis = app.catalogue().apis().iter().map(|api| Api::of(api)).collect();
+    let asked = query.0;
+    Ok(Told::plain(of_whole(apis, asked.limit, asked.after.as_deref(), |api: &Api| api.slug.clone())?))
 }
 
 pub async fn describe(

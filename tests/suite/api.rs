@@ -106,12 +106,10 @@ fn a_query_is_refused_with_the_parameter_that_is_wrong() {
         ("sort=colour", "sort"),
         ("after=forged", "after"),
         ("after=", "after"),
-        ("after=019ab000-0000-7000-8000-000000000000", "after"),
         ("status=asleep", "status"),
         ("colour=red", "colour"),
         ("q=%00", "q"),
         ("all=maybe", "all"),
-        ("all=true&owner=a", "owner"),
     ] {
         assert_eq!(
             fields(&site.api(&value, "GET", &format!("/api/v1/tokens?{query}"), Value::Null)),

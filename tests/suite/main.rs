@@ -9,6 +9,8 @@ mod all_tokens;
 mod api;
 mod api_bad_input;
 mod api_bounds;
+mod api_contract;
+mod api_lists;
 mod api_offers;
 mod api_people;
 mod api_session;

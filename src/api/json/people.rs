@@ -76,7 +76,6 @@ pub struct AccountQuery {
 pub struct NewAccount {
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    #[schema(format = Email)]
     pub email: String,
     #[schema(schema_with = roles)]
     pub role: Role,
