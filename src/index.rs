@@ -54,6 +54,10 @@ impl Account {
     pub fn state(&self) -> AccountState {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    pub fn role(&self) -> Role {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).role
+    }
 }
 
 impl Index {
@@ -63,6 +67,11 @@ impl Index {
             former.get(digest).cloned()
         })?;
         Value::of(token, digest)
+    }
+
+    /// Every token that is not removed, in no order: a survey of a million takes a moment and holds up no request.
+    pub fn each(&self, look: impl FnMut(&Token)) {
+        self.newest.each(look);
     }
 
     /// How many values it holds.
@@ -203,7 +212,7 @@ mod tests {
     }
 
     fn value(text: &str, number: i64, ends_at: Option<Stamp>) -> ValueFacts {
-        ValueFacts { digest: Digest::of(text), number, ends_at }
+        ValueFacts { digest: Digest::of(text), number, since: at(0), ends_at }
     }
 
     fn with(facts: Vec<TokenFacts>) -> Index {

@@ -57,6 +57,8 @@ pub struct ValueFacts {
     pub digest: Digest,
     /// Of its generation.
     pub number: i64,
+    /// When it was generated.
+    pub since: Stamp,
     /// The end of its grace, of a previous value.
     pub ends_at: Option<Stamp>,
 }

@@ -149,7 +149,7 @@ fn index(world: &World, symbols: &crate::scope::Symbols) -> Index {
         index.learn_account(account("owner", world.account.role, world.account.enabled));
     }
     index.learn_account(account("stranger", Role::Owner, true));
-    let value = |seed, number, ends_at| ValueFacts { digest: Digest::of(&value(seed)), number, ends_at };
+    let value = |seed, number, ends_at| ValueFacts { digest: Digest::of(&value(seed)), number, since: now(), ends_at };
     let apis = world.apis.iter().map(|api| format!("{}/*", api.slug));
     let wide = TokenFacts {
         id: TOKEN.into(),

@@ -32,6 +32,8 @@ pub struct Token {
     /// Of its newest value.
     pub(super) digest: Digest,
     number: i64,
+    /// When that was generated.
+    pub since: Stamp,
     pub name: Box<str>,
     pub account: Arc<Account>,
     pub scopes: ScopeSet,
@@ -102,6 +104,7 @@ impl Token {
             version: facts.version,
             digest: newest.digest,
             number: newest.number,
+            since: newest.since,
             name: facts.name.into(),
             account,
             scopes: symbols.set(&facts.scopes),
@@ -135,6 +138,11 @@ impl Token {
     /// Digests of all values but the newest.
     pub(super) fn former(&self) -> impl Iterator<Item = &Digest> {
         self.rare.iter().flat_map(|rare| &rare.former).map(|value| &value.digest)
+    }
+
+    /// When each of its former values ends or has ended.
+    pub fn former_ends(&self) -> impl Iterator<Item = Stamp> {
+        self.rare.iter().flat_map(|rare| &rare.former).filter_map(|value| value.ends_at)
     }
 
     fn turns(&self) -> Option<&Turns> {

@@ -55,7 +55,7 @@ pub(super) fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFa
         values: known
             .filter_map(|value| {
                 let digest = Digest::from_hex(&value.digest)?;
-                Some(ValueFacts { digest, number: value.number, ends_at: value.ends_at })
+                Some(ValueFacts { digest, number: value.number, since: value.created_at, ends_at: value.ends_at })
             })
             .collect(),
     }
@@ -167,17 +167,20 @@ pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnM
     purge::changed_since(conn, seen, learn)
 }
 
-type ValueRow = (TokenId, i64, String, Option<Stamp>);
+type ValueRow = (TokenId, i64, String, Stamp, Option<Stamp>);
 
-const VALUE: (generations::token_id, generations::number, generations::digest, generations::ends_at) =
-    (generations::token_id, generations::number, generations::digest, generations::ends_at);
+type ValueColumns =
+    (generations::token_id, generations::number, generations::digest, generations::created_at, generations::ends_at);
+
+const VALUE: ValueColumns =
+    (generations::token_id, generations::number, generations::digest, generations::created_at, generations::ends_at);
 
 /// By their tokens' ids.
 fn sorted(rows: impl Iterator<Item = QueryResult<ValueRow>>) -> Result<Vec<(Uuid, ValueFacts)>> {
     let mut values = Vec::new();
     for row in rows {
-        let (id, number, digest, ends_at) = row?;
-        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, ends_at });
+        let (id, number, digest, since, ends_at) = row?;
+        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, since, ends_at });
         values.extend(id.uuid().zip(value));
     }
     values.sort_by_key(|(id, _)| *id);
