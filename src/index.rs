@@ -175,7 +175,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::tx::ValueFacts;
-    use crate::types::{Lines, Stamp};
+    use crate::types::{Lines, Stamp, TokenKind};
     use chrono::{TimeDelta, TimeZone, Utc};
 
     fn at(second: u32) -> Stamp {
@@ -197,6 +197,7 @@ mod tests {
     fn token(version: i64) -> TokenFacts {
         TokenFacts {
             id: Uuid::from_u128(7).into(),
+            kind: TokenKind::Personal,
             owner: "a".into(),
             version,
             name: "ci".into(),

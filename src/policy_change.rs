@@ -2,9 +2,10 @@
 
 pub mod cutting;
 
-use diesel::dsl::sql;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,7 +13,7 @@ use crate::actor::{Actor, Deed};
 use crate::audit::{self, Event, Subject};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::index::Index;
+use crate::index::{self, Index};
 use crate::policy::{Policy, Saved};
 use crate::schema::{accounts, sessions};
 use crate::token::cut::{self, Excess};
@@ -86,24 +87,21 @@ pub fn touched(
     let (sessions, own_session) = ending(conn, now, before, after, present)?;
     Ok(Touched {
         excess: cut::excess(index, after, now),
-        crowded: if after.tokens_per_account < before.tokens_per_account { crowded(conn, after)? } else { 0 },
+        crowded: if after.tokens_per_account < before.tokens_per_account { crowded(index, after) } else { 0 },
         sessions,
         own_session,
     })
 }
 
-/// Every unremoved token is counted by an index alone, and then those of sessions are taken off where that matters.
-fn crowded(conn: &mut Conn, policy: &Policy) -> Result<usize> {
-    let most = policy.tokens_per_account;
-    let of = |many: &str, condition: &str| format!("FROM tokens {many} WHERE {many}.removed_at IS NULL{condition}");
-    let (held, sessions) =
-        (of("held", ""), of("session", " AND kind = 'session' AND session.owner_id = many.owner_id"));
-    let query = format!(
-        "(SELECT count(*) FROM (SELECT owner_id, count(*) AS held {held} GROUP BY owner_id HAVING count(*) > {most}) AS many
-          WHERE many.held - (SELECT count(*) {sessions}) > {most})"
-    );
-    let count: i64 = diesel::select(sql::<BigInt>(&query)).get_result(conn)?;
-    Ok(usize::try_from(count).unwrap_or_default())
+/// Accounts with more tokens than they may have, expired and disabled ones too: out of the index, which knows them all.
+fn crowded(index: &Index, policy: &Policy) -> usize {
+    let mut held: HashMap<*const index::Account, u32> = HashMap::new();
+    index.each(|token| {
+        if !token.is_session {
+            *held.entry(Arc::as_ptr(&token.account)).or_default() += 1;
+        }
+    });
+    held.into_values().filter(|count| *count > policy.tokens_per_account).count()
 }
 
 /// Sessions that live under one policy and not under the other.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use hallpass::app::{App, Clock, Parts};
 use hallpass::db::{Conn, Db, Place};
 use hallpass::password::{Cost, Hasher};
 use hallpass::policy::Policy;
+use hallpass::schema::tokens;
 use hallpass::secret::Random;
 use hallpass::types::{AccountId, TokenId};
 
@@ -55,9 +57,11 @@ impl Stock {
         let stock = Stock { app, tokens, people, teams: people / 50, services: people / 10, _folder: folder };
         let began = Instant::now();
         if stock.app.db.read(hallpass::account::is_empty).unwrap() {
-            // First, so that ids are known to the rows of the fill, and whoever breaks off begins anew.
-            stock.fill();
             maria(&stock.app);
+        }
+        let known: i64 = stock.app.db.read(|conn| Ok(tokens::table.count().get_result(conn)?)).unwrap();
+        if known == 0 {
+            stock.fill();
             println!("filled with {tokens} tokens of {people} people in {:.0} s", began.elapsed().as_secs_f64());
         }
         let began = Instant::now();
@@ -125,7 +129,7 @@ struct Words {
 impl Words {
     fn series(&self, n: usize) -> String {
         match self.shared {
-            true => format!("(SELECT generate_series(0, {}) AS n) AS s", n - 1),
+            true => format!("(SELECT generate_series(0::bigint, {}) AS n) AS s", n - 1),
             false => format!(
                 "(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {}) SELECT n FROM s) AS s",
                 n - 1
@@ -195,8 +199,12 @@ impl Words {
             false => format!("lower(hex({text}))"),
         };
         let words = ["substr(name_key, 1, 7)", "substr(name_key, 9, 8)", "email_key", "substr(email_key, 18, 6)"];
-        let of =
-            |word: &str| format!("INSERT INTO account_words (account_id, word) SELECT id, {} FROM accounts", hex(word));
+        let of = |word: &str| {
+            format!(
+                "INSERT INTO account_words (account_id, word) SELECT id, {} FROM accounts WHERE password IS NULL OR password = 'x'",
+                hex(word)
+            )
+        };
         words.into_iter().map(of).collect()
     }
 

@@ -14,7 +14,7 @@ use super::Account;
 use crate::scope::{ScopeSet, Symbols};
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
-use crate::types::{Lines, Stamp, TokenId, parse_net};
+use crate::types::{Lines, Stamp, TokenId, TokenKind, parse_net};
 
 /// One value of a token. The previous one of a regenerated token ends before its token does.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct Token {
     pub scopes: ScopeSet,
     pub expires_at: Option<Stamp>,
     pub enabled: bool,
+    /// Of a program that signed in: none that somebody generated.
+    pub is_session: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -111,6 +113,7 @@ impl Token {
             expires_at: facts.expires_at,
             // A list that cannot be read would be an empty one, which narrows nothing.
             enabled: facts.enabled && nets.is_some(),
+            is_session: facts.kind == TokenKind::Session,
             rare: (!is_plain || !is_alone).then(|| {
                 Box::new(Rare {
                     allow: facts.allow,

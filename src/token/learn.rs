@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::schema::{generations, tokens};
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
-use crate::types::{AccountId, Lines, Stamp, TokenId};
+use crate::types::{AccountId, Lines, Stamp, TokenId, TokenKind};
 
 /// For how long verification remembers a value that has ended, to tell its owner when it is used.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
@@ -42,6 +42,7 @@ pub(super) fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFa
     let known = values.iter().filter(|value| value.ends_at.is_none_or(|end| now.minus(REMEMBERED) < end));
     TokenFacts {
         id: token.id.clone(),
+        kind: token.kind,
         owner: token.owner_id.clone(),
         version: token.version,
         name: token.name.clone(),
@@ -67,6 +68,7 @@ pub(super) fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFa
 #[diesel(check_for_backend(MultiBackend))]
 struct Row {
     id: TokenId,
+    kind: TokenKind,
     owner_id: AccountId,
     version: i64,
     name: String,
@@ -87,6 +89,7 @@ impl Row {
         let own = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
         TokenFacts {
             id: self.id,
+            kind: self.kind,
             owner: self.owner_id,
             version: self.version,
             name: self.name,
