@@ -264,9 +264,12 @@ impl Words {
             ),
             format!(
                 "INSERT INTO generations (token_id, number, digest, starts_with, created_at)
-                 SELECT {}, 1, {}, 'hp_' || {}, {} FROM {}",
+                 SELECT {}, 1, {} || {} || {}, 'hp_' || {}, {} FROM {}",
                 self.id('b', "n"),
-                self.hex(64, "n"),
+                // Spread as digests are: the index finds its places by their first bytes.
+                self.hex(8, "(n * 2654435761) % 4294967296"),
+                self.hex(8, "(n * 2246822519) % 4294967296"),
+                self.hex(48, "n"),
                 self.padded(5, "n / 100"),
                 self.moment(&format!("(n - {most}) * 20")),
                 self.series(most),

@@ -14,7 +14,7 @@ use crate::types::{EventId, Stamp};
 
 pub const PAGE: i64 = 50;
 /// Rows that one look goes through, where no index finds what is asked for.
-pub const WINDOW: i64 = 20_000;
+pub const WINDOW: i64 = 8_000;
 
 pub struct Page {
     pub rows: Vec<Event>,

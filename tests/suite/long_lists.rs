@@ -14,11 +14,9 @@ fn names(page: &Answer, css: &str) -> Vec<String> {
     page.html().select(&selector(css)).map(|one| one.text().collect::<String>().trim().to_owned()).collect()
 }
 
-fn link(page: &Answer, word: &str) -> Option<String> {
-    let (html, css) = (page.html(), selector("nav.pages a"));
-    let links = html.select(&css);
-    let mut of = links.filter(|link| link.text().collect::<String>().contains(word));
-    of.next().map(|link| link.attr("href").unwrap().to_owned())
+fn link(page: &Answer, rel: &str) -> Option<String> {
+    let (html, css) = (page.html(), selector(&format!("nav.pages a[rel={rel}]")));
+    html.select(&css).next().map(|link| link.attr("href").unwrap().to_owned())
 }
 
 /// Every page from the first to the last, and back to the first; names in their order, and what each page says of its place.
@@ -29,17 +27,17 @@ fn there_and_back(me: &Person<'_>, address: &str, css: &str) -> (Vec<String>, Ve
         let rows = names(&page, css);
         seen.extend(rows.clone());
         pages.push((rows, names(&page, ".foot > span:first-child").join(" ")));
-        let Some(older) = link(&page, "Older") else { break };
+        let Some(older) = link(&page, "next") else { break };
         page = me.get(&older);
     }
     let said = pages.iter().map(|(_, said)| said.clone()).collect();
     pages.pop();
     for (rows, told) in pages.iter().rev() {
-        let newer = link(&page, "Newer").unwrap_or_else(|| panic!("no way back: {}", page.text()));
+        let newer = link(&page, "prev").unwrap_or_else(|| panic!("no way back: {}", page.text()));
         page = me.get(&newer);
         assert_eq!((&names(&page, css), &names(&page, ".foot > span:first-child").join(" ")), (rows, told));
     }
-    assert_eq!(link(&page, "Newer"), None);
+    assert_eq!(link(&page, "prev"), None);
     (seen, said)
 }
 
