@@ -179,13 +179,24 @@ fn a_disabled_person_s_open_pages_programs_and_waiting_changes_do_nothing_any_mo
         .unwrap();
     let is_out = |answer: &Answer| answer.status == 303 && answer.header("location").starts_with("/login");
     assert!(is_out(&ada.get("/settings/tokens")) && is_out(&ada.get("/admin/accounts")));
+    // What they filled in may wait for them to sign in again; nothing of it is done.
     let typed = form.with(&[("name", "late"), ("lifetime", "30"), ("set", "read-only")]);
-    assert!(is_out(&ada.post("/settings/tokens/new", &typed)), "a form that was open");
-    let confirmed =
-        ada.post("/settings/tokens/remove", &waiting.form("/settings/tokens/remove").with(&[("password", PASSWORD)]));
-    assert!(is_out(&confirmed), "a change that waited for its password: {}", confirmed.status);
     let address = page_of(&site, "jan@example.com");
-    assert!(is_out(&ada.post(&address, &role.form(&address).with(&[("password", PASSWORD)]))));
+    for (action, form) in [
+        ("/settings/tokens/new", typed),
+        ("/settings/tokens/remove", waiting.form("/settings/tokens/remove").with(&[("password", PASSWORD)])),
+        (&address, role.form(&address).with(&[("password", PASSWORD)])),
+    ] {
+        let answer = ada.post(action, &form);
+        assert!(
+            is_out(&answer) || answer.body.contains("action=\"/login\""),
+            "{action}: {} {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    let tokens = "SELECT name || CASE WHEN removed_at IS NULL THEN '' ELSE ' removed' END AS text FROM tokens WHERE kind = 'personal'";
+    assert_eq!(site.texts(tokens), ["ci"]);
     assert_eq!(site.api(&session, "GET", "/api/v1/whoami", Value::Null).status, 401);
     assert_eq!(site.api(&value, "GET", "/api/v1/accounts", Value::Null).status, 401);
     assert_eq!(site.verify(&value, "GET", "/api/v1/zones").status, 401);

@@ -76,8 +76,9 @@ fn each_team_and_each_service_account_is_on_one_page_there_and_back() {
         }
         // A search has pages of its own.
         let (found, said) = there_and_back(&maria, &format!("{address}?q={word}+0"), "tbody a.name");
-        assert_eq!(found, wanted[..100], "{address}");
-        assert!(said[1].contains("51 to 100 of 100"), "{said:?}");
+        let wanted: Vec<String> = wanted.into_iter().filter(|name| name.contains('0')).collect();
+        assert_eq!(found, wanted, "{address}");
+        assert!(said[1].contains(&format!("51 to 100 of {}", wanted.len())), "{said:?}");
         assert!(maria.get(&format!("{address}?q=nothing+has+this")).text().contains("No"), "{address}");
     }
 }

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::schema::tokens;
 use crate::types::{Stamp, TokenId};
 
+/// What a query says that the index `tokens_all_expiry` is for: it holds of every row, and no other query takes that index.
+const BY_EXPIRY: &str = "id <> ''";
+
 type Query = tokens::BoxedQuery<'static, MultiBackend>;
 
 /// Where a page ended: the value of its last row in the sorted column, and its id.
@@ -38,7 +41,8 @@ pub fn backward(conn: &mut Conn, tab: Tab, sort: Sort, times: Times, mark: Mark,
 pub fn of(tab: Tab, times: Times) -> Query {
     let every = tokens::table.filter(tokens::removed_at.is_null()).into_boxed();
     let every = match tab {
-        Tab::All | Tab::Expiring | Tab::Unused | Tab::Expired => every,
+        Tab::All | Tab::Unused => every,
+        Tab::Expiring | Tab::Expired => every.filter(sql::<Bool>(BY_EXPIRY)),
         Tab::Never => every.filter(tokens::expires_at.is_null()),
         Tab::Broad => every.filter(sql::<Bool>(BROAD)),
         Tab::Disabled => every.filter(sql::<Bool>("NOT enabled")),
@@ -95,7 +99,7 @@ pub fn counts(conn: &mut Conn, times: Times) -> Result<[usize; 7]> {
     let end = format!(" LIMIT {most}) AS t)");
     let plain = |condition: &str| sql::<BigInt>(&format!("{begin}{condition}{end}"));
     let (soon, idle, expired) = (
-        sql::<BigInt>(&format!("{begin} AND expires_at > "))
+        sql::<BigInt>(&format!("{begin} AND {BY_EXPIRY} AND expires_at > "))
             .bind::<Timestamp, _>(times.now)
             .sql(" AND expires_at <= ")
             .bind::<Timestamp, _>(times.soon())
@@ -103,7 +107,7 @@ pub fn counts(conn: &mut Conn, times: Times) -> Result<[usize; 7]> {
         sql::<BigInt>(&format!("{begin} AND COALESCE(used_at, created_at) < "))
             .bind::<Timestamp, _>(times.idle())
             .sql(&end),
-        sql::<BigInt>(&format!("{begin} AND expires_at <= ")).bind::<Timestamp, _>(times.now).sql(&end),
+        sql::<BigInt>(&format!("{begin} AND {BY_EXPIRY} AND expires_at <= ")).bind::<Timestamp, _>(times.now).sql(&end),
     );
     let all = (
         plain(""),
@@ -179,8 +183,16 @@ impl Way {
         Ok(ids)
     }
 
+    /// Those of the tab, as the index of the order has them.
+    fn every(&self, times: Times) -> Query {
+        match (self.tab, self.by) {
+            (Tab::All, SortBy::Expires) => of(self.tab, times).filter(sql::<Bool>(BY_EXPIRY)),
+            _ => of(self.tab, times),
+        }
+    }
+
     fn with_value(&self, times: Times) -> Query {
-        let every = of(self.tab, times);
+        let every = self.every(times);
         let column = self.column();
         let having = if self.has_gaps() { every.filter(sql::<Bool>(&format!("{column} IS NOT NULL"))) } else { every };
         self.ordered(having)
@@ -191,11 +203,12 @@ impl Way {
             && own == self.by
         {
             let every = tokens::table.filter(tokens::removed_at.is_null()).into_boxed();
+            let every = if own == SortBy::Expires { every.filter(sql::<Bool>(BY_EXPIRY)) } else { every };
             let span = Span::of(self.tab, times).behind(*at, self.descending);
             return Ok(self.ordered(span.narrow(self.tab, every)));
         }
         let compared = sql::<Bool>(&format!("{} {} ", self.column(), if self.descending { "<" } else { ">" }));
-        let every = of(self.tab, times);
+        let every = self.every(times);
         Ok(self.ordered(match value {
             Value::Text(text) => every.filter(compared.bind::<Text, _>(text.clone())),
             Value::At(at) => every.filter(compared.bind::<Timestamp, _>(*at)),
@@ -204,7 +217,7 @@ impl Way {
 
     fn beside(&self, times: Times, value: &Value, id: &TokenId) -> Result<Query> {
         let same = sql::<Bool>(&format!("{} = ", self.column()));
-        let every = self.past(of(self.tab, times), id);
+        let every = self.past(self.every(times), id);
         let every = match (value, self.by) {
             (Value::Text(text), SortBy::Name) => every.filter(same.bind::<Text, _>(text.clone())),
             (Value::At(at), SortBy::Expires | SortBy::Used) => every.filter(same.bind::<Timestamp, _>(*at)),
