@@ -88,6 +88,10 @@ impl Stock {
                 }
                 for statement in statements {
                     conn.batch_execute(&statement).unwrap_or_else(|cause| panic!("{statement}: {cause}"));
+                    // Or PostgreSQL looks at all rows for each that another refers to.
+                    if let Conn::Postgres(postgres) = conn {
+                        postgres.batch_execute("ANALYZE").unwrap();
+                    }
                 }
                 Ok(())
             })
