@@ -1,6 +1,6 @@
-//! The list of everybody's tokens with a million of them and a hundred thousand accounts: every tab, order, search and depth, asked
-//! of the core as the page does, and some through a running server. `cargo bench --bench admin`; SQLite in a temporary folder, or
-//! the fresh database that `BENCH_DATABASE_URL` names. `BENCH_TOKENS` for fewer.
+//! The lists of administration over a million tokens of a hundred thousand people: every tab, filter, order and search, at the first
+//! page, deep inside and at the end, through a running server; the file of the list; what a policy touches. `cargo bench --bench
+//! admin`; where the stock is kept is told in `stock`. With `BENCH_CUT=1` every token is cut at last, beside other changes.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,197 +10,209 @@
     reason = "a bench that cannot go on has to stop"
 )]
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
+mod browser;
+mod stock;
+
 use std::time::{Duration, Instant};
 
+use browser::{Browser, Spans, memory};
 use chrono::TimeDelta;
-use diesel::connection::SimpleConnection;
 use hallpass::actor::Actor;
-use hallpass::app::{App, Clock, Parts};
-use hallpass::db::{Conn, Db, Place};
-use hallpass::password::{Cost, Hasher};
 use hallpass::policy::Policy;
-use hallpass::secret::Random;
-use hallpass::token::all::{Ask, Counts, Page, Sort, SortBy, Tab, Times, matching, page, part};
-use hallpass::types::{AccountId, TokenId};
+use hallpass::policy_change::{Existing, Proposal, current, cutting, save, touched};
+use hallpass::token::all::{Ask, Counts, Sort, SortBy, Tab, Times, page};
+use hallpass::types::{Role, SessionId};
+use stock::{Stock, name_of_person, person, service, token};
 
-const ROUNDS: usize = 15;
-/// Tokens of an account.
-const EACH: usize = 10;
+const ROUNDS: usize = 9;
 
 fn main() {
-    let tokens: usize = std::env::var("BENCH_TOKENS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
-    let folder = tempfile::tempdir().unwrap();
-    let place = match std::env::var("BENCH_DATABASE_URL") {
-        Ok(url) => Place::Postgres(url),
-        Err(_) => Place::Sqlite(folder.path().join("bench.db").to_string_lossy().into_owned()),
-    };
-    let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let app = App::new(Parts {
-        db: Db::open(&place, 4).unwrap(),
-        policy: Policy::default(),
-        prefix: "hp".into(),
-        hasher: Hasher::new(NonZeroUsize::MIN, cheap, || [7; 16]).unwrap(),
-        random: Random::of_the_machine(),
-        clock: Clock::of_the_machine(),
-    });
-    let began = Instant::now();
-    fill(&app, tokens);
-    println!("{tokens} tokens of {} accounts in {:.0} s", tokens / EACH, began.elapsed().as_secs_f64());
-
-    let times = Times { now: app.now(), notice: TimeDelta::days(14) };
-    let ask = |tab| Ask { owner: None, tab, q: String::new(), sort: None, after: None };
-    println!("{:<44} {:>9} {:>9} {:>9}", "view", "median ms", "max ms", "rows");
-    let mut cold: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
-            let began = Instant::now();
-            app.db.read(|conn| page(conn, &Actor::operator(), &ask(Tab::All), times, &Counts::default())).unwrap();
-            began.elapsed()
-        })
-        .collect();
-    cold.sort();
-    println!("first page, all counted anew: median {:.2} ms", cold.get(ROUNDS / 2).unwrap().as_secs_f64() * 1e3);
-    for tab in Tab::EVERY {
-        for by in [SortBy::Created, SortBy::Name, SortBy::Expires, SortBy::Used] {
-            for descending in [false, true] {
-                let mut wish = Ask { sort: Some(Sort { by, descending }), ..ask(tab) };
-                let first = look(&app, &format!("{tab:?} {by:?} {descending} first"), &wish, times);
-                // Far in: behind a row of the middle.
-                wish.after = first.rows.last().map(|_| middle(tokens));
-                look(&app, &format!("{tab:?} {by:?} {descending} deep"), &wish, times);
-            }
-        }
+    let stock = Stock::open();
+    let base = browser::serve(&stock.app);
+    let browser = Browser::signed_in(&base);
+    println!("{:<52} {:>9} {:>9}", "view", "median ms", "max ms");
+    let mut slowest = Slowest { browser: &browser, worst: 0.0, views: 0 };
+    slowest.look("the bare handler", &["/healthz".into()]);
+    tokens(&stock, &mut slowest);
+    people(&stock, &mut slowest);
+    others(&stock, &mut slowest);
+    println!("{} views, the slowest median {:.1} ms", slowest.views, slowest.worst);
+    policies(&stock);
+    file(&browser);
+    if std::env::var("BENCH_CUT").is_ok() {
+        cut(&stock);
     }
-    for q in ["job-000123", "job-", "j", "person-04", "person-04567", "person", "hp_00012", "hp_", "nothing"] {
-        look(&app, &format!("search {q}"), &Ask { q: q.into(), ..ask(Tab::All) }, times);
-    }
-    let owner = Some(AccountId::from(id('a', tokens / EACH / 2).as_str()));
-    look(&app, "owner", &Ask { owner, ..ask(Tab::All) }, times);
-    for tab in [Tab::All, Tab::Expiring, Tab::Broad] {
-        let (wish, began) = (ask(tab), Instant::now());
-        let found = app.db.read(|conn| matching(conn, &Actor::operator(), &wish, times)).unwrap().len();
-        println!("all of {tab:?}: {found} in {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
-    }
-    let (mut wish, began, mut rows) = (ask(Tab::All), Instant::now(), 0);
-    loop {
-        let (some, more) = app.db.read(|conn| part(conn, &Actor::operator(), &wish, times)).unwrap();
-        rows += some.len();
-        wish.after = some.last().map(|row| row.listed.token.id.clone());
-        if !more || rows >= 100_000 {
-            break;
-        }
-    }
-    println!("file: {rows} rows in {:.1} s", began.elapsed().as_secs_f64());
     std::process::exit(0);
 }
 
-fn look(app: &Arc<App>, name: &str, ask: &Ask, times: Times) -> Page {
-    let once = || app.db.read(|conn| page(conn, &Actor::operator(), ask, times, &app.counts)).unwrap();
-    let mut spans: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
-            let began = Instant::now();
-            once();
-            began.elapsed()
-        })
-        .collect();
-    spans.sort();
-    let found = once();
-    let ms = |span: Option<&Duration>| span.unwrap().as_secs_f64() * 1e3;
-    println!("{name:<44} {:>9.2} {:>9.2} {:>9}", ms(spans.get(ROUNDS / 2)), ms(spans.last()), found.rows.len());
-    found
+struct Slowest<'a> {
+    browser: &'a Browser,
+    worst: f64,
+    views: usize,
 }
 
-fn middle(tokens: usize) -> TokenId {
-    TokenId::from(id('b', tokens / 2 + 7).as_str())
-}
-
-/// Ids as if each was made a second after the one before, the newest just now.
-fn id(kind: char, n: usize) -> String {
-    format!("019a0000-{:04x}-7{:03x}-8000-{kind}{:011x}", n >> 12, n & 0xfff, n)
-}
-
-/// Straight into the tables, in one transaction: rows as the program would have made them. A third has no end or little time left,
-/// a twentieth is disabled, one in ten thousand is too broad, a quarter was never used.
-fn fill(app: &Arc<App>, tokens: usize) {
-    let most = tokens;
-    let accounts = tokens / EACH;
-    let shared = app.db.is_shared();
-    let series = |n: usize| match shared {
-        true => format!("(SELECT generate_series(0, {}) AS n) AS s", n - 1),
-        false => format!(
-            "(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {}) SELECT n FROM s) AS s",
-            n - 1
-        ),
-    };
-    let moment = |span: &str| match shared {
-        true => format!("(date_trunc('second', now() AT TIME ZONE 'UTC') + ({span}) * interval '1 second')"),
-        false => format!("strftime('%Y-%m-%d %H:%M:%S', 'now', ({span}) || ' seconds')"),
-    };
-    let hex = |width: usize, value: &str| match shared {
-        true => format!("lpad(to_hex({value}), {width}, '0')"),
-        false => format!("printf('%0{width}x', {value})"),
-    };
-    let padded = |width: usize, value: &str| match shared {
-        true => format!("lpad(({value})::text, {width}, '0')"),
-        false => format!("printf('%0{width}d', {value})"),
-    };
-    let id = |kind: char, value: &str| {
-        format!(
-            "'019a0000-' || {} || '-7' || {} || '-8000-{kind}' || {}",
-            hex(4, &format!("({value}) / 4096")),
-            hex(3, &format!("({value}) % 4096")),
-            hex(11, value)
-        )
-    };
-    let sql = [
-        format!(
-            "INSERT INTO accounts (id, kind, name, email, email_key, role, enabled, time_zone, date_style, created_at, version, name_key, folded)
-             SELECT {}, 'person', 'Person-' || {n}, 'person-' || {n} || '@example.com', 'person-' || {n} || '@example.com', 'contributor',
-             TRUE, '', '', {}, 1, 'person-' || {n}, 'person-' || {n} FROM {}",
-            id('a', "n"),
-            moment("-86400"),
-            series(accounts),
-            n = padded(6, "n"),
-        ),
-        format!(
-            "INSERT INTO tokens (id, kind, owner_id, created_by, name, description, name_key, folded, scopes, access_set, allow, ip_allow,
-             enabled, created_at, expires_at, version, used_at)
-             SELECT {}, 'personal', {}, 'bench', 'job-' || {n}, 'nightly', 'job-' || {n}, 'job-' || {n},
-             CASE WHEN n % 10000 = 0 THEN '*' ELSE 'pdns/zones:listZones' END, NULL, '', '', n % 20 <> 0, {},
-             CASE WHEN n % 10 < 2 THEN NULL ELSE {} END, 1, CASE WHEN n % 4 = 0 THEN NULL ELSE {} END FROM {}",
-            id('b', "n"),
-            id('a', &format!("n % {accounts}")),
-            moment(&format!("(n - {most}) * 20")),
-            moment("((n * 7919) % 600 - 200) * 86400 + n % 86400"),
-            moment("-((n * 104729) % 300) * 86400 - n % 86400"),
-            series(tokens),
-            n = padded(6, "n / 3"),
-        ),
-        format!(
-            "INSERT INTO generations (token_id, number, digest, starts_with, created_at)
-             SELECT {}, 1, {}, 'hp_' || {}, {} FROM {}",
-            id('b', "n"),
-            hex(64, "n"),
-            padded(5, "n / 100"),
-            moment("-86400"),
-            series(tokens),
-        ),
-        "INSERT INTO uses (token_id, used_at, ip, agent) SELECT id, used_at, '10.4.0.17', 'curl' FROM tokens WHERE used_at IS NOT NULL".to_owned(),
-    ];
-    app.db
-        .write(|conn| {
-            if let Conn::Postgres(postgres) = conn {
-                postgres.batch_execute("SET statement_timeout = 0").unwrap();
+impl Slowest<'_> {
+    /// Of several pages the slowest is told.
+    fn look(&mut self, name: &str, paths: &[String]) {
+        let mut told: Option<(f64, f64, &String)> = None;
+        for path in paths {
+            let spans = self.browser.spans(path, ROUNDS);
+            self.views += 1;
+            if told.is_none_or(|(median, ..)| median < spans.at(50)) {
+                told = Some((spans.at(50), spans.at(100), path));
             }
-            for statement in &sql {
-                conn.batch_execute(statement).unwrap_or_else(|cause| panic!("{statement}: {cause}"));
-            }
-            Ok(())
-        })
-        .unwrap();
-    // What autovacuum does on PostgreSQL in its time; SQLite goes without.
-    if app.db.is_shared() {
-        app.db.read(|conn| Ok(conn.batch_execute("SET statement_timeout = 0; ANALYZE")?)).unwrap();
+        }
+        let (median, max, path) = told.unwrap();
+        self.worst = self.worst.max(median);
+        let which = if paths.len() > 1 { format!("  {path}") } else { String::new() };
+        println!("{name:<52} {median:>9.2} {max:>9.2}{which}");
     }
+}
+
+fn tokens(stock: &Stock, slowest: &mut Slowest<'_>) {
+    let times = Times { now: stock.app.now(), notice: TimeDelta::days(14) };
+    let ask = |tab, sort, after| Ask { owner: None, tab, q: String::new(), sort, after };
+    let anew = Spans::of(ROUNDS, || {
+        let all = ask(Tab::All, None, None);
+        let look = |conn: &mut _| page(conn, &Actor::operator(), &all, times, &Counts::default());
+        stock.app.db.read(look).unwrap();
+    });
+    println!("{:<52} {:>9.2} {:>9.2}", "tokens, all counted anew", anew.at(50), anew.at(100));
+    for tab in Tab::EVERY {
+        for by in [SortBy::Created, SortBy::Name, SortBy::Expires, SortBy::Used] {
+            let mut paths = Vec::new();
+            for descending in [false, true] {
+                let sort = Sort { by, descending };
+                // The first page of the other way round ends shortly before the last one with a value.
+                let back = ask(tab, Some(Sort { by, descending: !descending }), None);
+                let back = stock.app.db.read(|conn| page(conn, &Actor::operator(), &back, times, &stock.app.counts));
+                let late = back.unwrap().rows.last().map(|row| row.listed.token.id.clone());
+                // And two that have neither an end nor a use: from low and from high ids.
+                let (low, high) = (token(100), token(stock.tokens / 20 * 20 - 20));
+                let marks = [Some(token(stock.tokens / 2 + 7)), late, Some(low), Some(high)];
+                let at = |after: &str| format!("/admin/tokens?status={}&sort={}{after}", tab.word(), sort.text());
+                paths.push(at(""));
+                paths.extend(marks.iter().flatten().map(|id| at(&format!("&after={id}"))));
+            }
+            slowest.look(&format!("tokens, {tab:?} by {by:?}"), &paths);
+        }
+    }
+    for q in ["job-000123", "job-", "j", "vera017", "vera017 lund", "lund", "hp_00012", "hp_", "nothing"] {
+        let at = |rest: &str| format!("/admin/tokens?q={}{rest}", q.replace(' ', "+"));
+        let by = ["", "&sort=name", "&sort=-used", "&sort=expires", "&status=never", "&status=expired&sort=name"];
+        slowest.look(&format!("tokens, search {q}"), &by.map(at));
+    }
+    let owner = person(stock.people / 2);
+    slowest.look("tokens of a person", &[format!("/admin/tokens?owner={owner}")]);
+}
+
+fn people(stock: &Stock, slowest: &mut Slowest<'_>) {
+    let depths = |query: String| {
+        let marks = [0, stock.people / 2, stock.people - 1].map(person);
+        let mut paths = vec![format!("/admin/accounts?{query}")];
+        paths.extend(marks.iter().map(|id| format!("/admin/accounts?{query}&after={id}")));
+        // By name the last of all.
+        paths.push(format!("/admin/accounts?{query}&after={}", person(stock.people - 1 - (stock.people - 1) % 400)));
+        paths
+    };
+    for status in ["", "invited", "disabled"] {
+        let mut paths = depths(format!("status={status}"));
+        for role in Role::ALL {
+            paths.extend(depths(format!("status={status}&role={role}")));
+        }
+        slowest.look(&format!("people, {status} by role"), &paths);
+    }
+    let both = name_of_person(17).replace(' ', "+");
+    for q in
+        ["vera", "lund", "vera017", "lund0234", &both, "vera+lund", "vera+0001", "000123", "nobody", "v", "vera017.l"]
+    {
+        let mut paths = depths(format!("q={q}"));
+        paths.extend(depths(format!("q={q}&role=viewer")));
+        paths.extend(depths(format!("q={q}&status=disabled")));
+        slowest.look(&format!("people, search {q}"), &paths);
+    }
+    slowest.look("a person", &[format!("/admin/accounts/{}", person(5_000))]);
+    slowest.look("a leaver", &[format!("/admin/accounts/{}/leave", person(5_001))]);
+}
+
+fn others(stock: &Stock, slowest: &mut Slowest<'_>) {
+    for q in ["", "robot", "robot-0012", "nothing"] {
+        let marks = [0, stock.services / 2, stock.services - 1].map(service);
+        let mut paths = vec![format!("/admin/service-accounts?q={q}")];
+        paths.extend(marks.iter().map(|id| format!("/admin/service-accounts?q={q}&after={id}")));
+        slowest.look(&format!("service accounts {q}"), &paths);
+    }
+    slowest.look("a service account", &[format!("/admin/service-accounts/{}", service(7))]);
+    for q in ["", "team", "team-0012", "nothing"] {
+        slowest.look(&format!("teams {q}"), &[format!("/admin/teams?q={q}")]);
+    }
+    slowest.look("new service account", &["/admin/service-accounts/new".into()]);
+    slowest.look("policy", &["/admin/policy".into()]);
+}
+
+/// What a page of the policy counts before it is saved.
+fn policies(stock: &Stock) {
+    let (app, before) = (&stock.app, stock.app.policy());
+    let session = SessionId::from("none");
+    for after in [
+        Policy { max_lifetime: 90, default_lifetime: 30, ..Policy::default() },
+        Policy { max_lifetime_by_role: [(Role::Viewer, 30)].into(), max_grace: 1, ..Policy::default() },
+        Policy { tokens_per_account: 5, allow_never: true, max_lifetime: 1_000, ..Policy::default() },
+    ] {
+        let look = || {
+            let touched = |conn: &mut _| touched(conn, &app.index, app.now(), &before, &after, &session);
+            app.db.read(touched).unwrap()
+        };
+        let (spans, found) = (Spans::of(3, || drop(look())), look());
+        let (long, never) =
+            found.excess.iter().fold((0, 0), |(long, never), excess| (long + excess.long, never + excess.never));
+        println!(
+            "a policy of {} days: {long} too long, {never} endless, {} crowded in {:.0} ms, at most {:.0} ms",
+            after.max_lifetime,
+            found.crowded,
+            spans.at(50),
+            spans.at(100)
+        );
+    }
+}
+
+fn file(browser: &Browser) {
+    for path in ["/admin/tokens.csv", "/admin/tokens.csv?sort=name&status=never"] {
+        let (before, began) = (memory(), Instant::now());
+        let bytes = browser.drain(path);
+        let seconds = began.elapsed().as_secs_f64();
+        println!("{path}: {} MB in {seconds:.0} s, memory {before} MB before and at most {} MB", bytes >> 20, memory());
+    }
+}
+
+/// Every token is cut while somebody else changes something all the time.
+fn cut(stock: &Stock) {
+    let app = &stock.app;
+    let seen = app.db.read(|conn| current(conn, &app.policy())).unwrap();
+    let policy = Policy { max_lifetime: 10, default_lifetime: 10, ..Policy::default() };
+    let proposal = Proposal { seen: seen.version, policy };
+    let began = Instant::now();
+    app.write_now(|tx| save(tx, &Actor::operator(), &proposal, Existing::Cut { end_now: true })).unwrap();
+    println!("saving: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
+    let (of, began, before) = (app.clone(), Instant::now(), memory());
+    let cut_all = move || actix_web::rt::System::new().block_on(cutting::cut_all(of)).unwrap();
+    let cutting = std::thread::spawn(cut_all);
+    let (mut changes, mut slowest, mut refused) = (0, Duration::ZERO, 0);
+    while !cutting.is_finished() {
+        let began = Instant::now();
+        match app.write_now(|tx| tx.version()) {
+            Ok(_) => changes += 1,
+            Err(_) => refused += 1,
+        }
+        slowest = slowest.max(began.elapsed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let done = cutting.join().unwrap();
+    println!(
+        "{} tokens cut in {:.0} s, memory {before} MB before and at most {} MB; beside it {changes} changes, the slowest {:.0} ms, {refused} refused",
+        done.tokens,
+        began.elapsed().as_secs_f64(),
+        memory(),
+        slowest.as_secs_f64() * 1e3
+    );
 }

@@ -9,31 +9,25 @@
     reason = "a bench that cannot go on has to stop"
 )]
 
-use std::io::Read;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod browser;
+mod stock;
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use browser::{Browser, memory};
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use hallpass::account::{PersonDraft, set_up};
 use hallpass::actor::{Actor, Origin, Via};
-use hallpass::app::{App, Clock, Parts};
+use hallpass::app::App;
 use hallpass::audit::{Subject, prove, record};
-use hallpass::config::Settings;
-use hallpass::db::{Db, Place};
-use hallpass::password::{Cost, Hasher, Password};
-use hallpass::policy::Policy;
 use hallpass::schema::events;
-use hallpass::secret::Random;
-use hallpass::types::{AccountId, EventId, Role, SessionId, Stamp, TokenId};
+use hallpass::types::{EventId, Role, SessionId, Stamp};
+use stock::{Stock, name_of_person};
 
-const ACCOUNTS: u64 = 10_000;
-const TOKENS: u64 = 200_000;
 const AT_ONCE: u64 = 20_000;
 const ROUNDS: usize = 30;
-const PASSWORD: &str = "seven green bicycles ride";
 /// Made again behind the fill: their order has nothing to do with that of the rows.
 const INDEXES: [(&str, &str); 5] = [
     ("events_owner", "owner_id, id"),
@@ -45,28 +39,15 @@ const INDEXES: [(&str, &str); 5] = [
 
 fn main() {
     let events = std::env::var("BENCH_EVENTS").map_or(5_000_000, |n| n.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let place = match (std::env::var("BENCH_DATABASE_URL"), std::env::var("BENCH_KEPT")) {
-        (Ok(url), _) => Place::Postgres(url),
-        (_, Ok(path)) => Place::Sqlite(path),
-        _ => Place::Sqlite(folder.path().join("bench.db").to_string_lossy().into_owned()),
-    };
-    let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let app = App::new(Parts {
-        db: Db::open(&place, 4).unwrap(),
-        policy: Policy::default(),
-        prefix: "hp".into(),
-        hasher: Hasher::new(NonZeroUsize::MIN, cheap, || [7; 16]).unwrap(),
-        random: Random::of_the_machine(),
-        clock: Clock::of_the_machine(),
-    });
-    app.follow().unwrap();
+    let stock = Stock::open();
+    let app = stock.app.clone();
     let began = Instant::now();
-    if app.db.read(hallpass::account::is_empty).unwrap() {
-        fill(&app, events);
+    let known: i64 = app.db.read(|conn| Ok(events::table.count().get_result(conn)?)).unwrap();
+    if known < 1_000 {
+        fill(&stock, events);
         println!("filled with {events} events in {:.0} s", began.elapsed().as_secs_f64());
     }
-    one_change(&app);
+    one_change(&stock);
     look(&app, events);
 
     let began = Instant::now();
@@ -76,11 +57,8 @@ fn main() {
 }
 
 /// As many changes a year ago as now, by people and their tokens, in transactions of many events.
-fn fill(app: &Arc<App>, events: u64) {
-    let draft = PersonDraft { name: "Maria Keller".into(), email: "maria@example.com".into(), role: Role::Owner };
-    let phc = app.hasher.hash_blocking(&Password::new(PASSWORD.into())).unwrap();
-    let operator = Actor { via: Via::Setup, ..Actor::operator() };
-    app.write_now(|tx| set_up(tx, &operator, draft.with(phc, None))).unwrap();
+fn fill(stock: &Stock, events: u64) {
+    let app = &stock.app;
     let sql = |sql: &str| app.db.write(|conn| Ok(conn.batch_execute(sql)?)).unwrap();
     INDEXES.iter().for_each(|(name, _)| sql(&format!("DROP INDEX {name}")));
     let year = TimeDelta::days(365).num_milliseconds() as u64;
@@ -90,7 +68,7 @@ fn fill(app: &Arc<App>, events: u64) {
         app.write_now(|tx| {
             for nth in done..(done + AT_ONCE).min(events) {
                 tx.now = start.plus(TimeDelta::milliseconds((nth * (year / events.max(1)).max(1)) as i64));
-                tell(tx, nth)?;
+                tell(stock, tx, nth)?;
             }
             Ok(())
         })
@@ -106,22 +84,23 @@ fn fill(app: &Arc<App>, events: u64) {
     }
 }
 
-fn tell(tx: &mut hallpass::tx::Tx<'_>, nth: u64) -> hallpass::error::Result<()> {
+fn tell(stock: &Stock, tx: &mut hallpass::tx::Tx<'_>, nth: u64) -> hallpass::error::Result<()> {
     // Spread over all, each time the same.
     let spread = |nth: u64| nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-    let (person, token) = (spread(nth) % ACCOUNTS, spread(nth.rotate_left(7)) % TOKENS);
+    let person = (spread(nth) % stock.people as u64) as usize;
+    let token = (spread(nth.rotate_left(7)) % stock.tokens as u64) as usize;
     let id = |of: &str, n: u64| format!("019ab000-{of}-7000-8000-{n:012x}");
     let actor = Actor {
-        account: Some(AccountId::from(id("0001", person).as_str())),
-        name: format!("Person {person}"),
+        account: Some(stock::person(person)),
+        name: name_of_person(person),
         role: Role::Contributor,
         via: Via::Session(SessionId::from(id("0002", nth / 10).as_str())),
         origin: Origin {
-            ip: format!("10.{}.{}.{}", person >> 8, person & 255, nth % 3),
+            ip: format!("10.{}.{}.{}", person >> 8 & 255, person & 255, nth % 3),
             agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
         },
     };
-    let (name, token) = (format!("ci-deploy-{token}"), TokenId::from(id("0003", token).as_str()));
+    let (name, token) = (format!("job-{:06}", token / 3), stock::token(token));
     let subject = Subject::token(&token, &name);
     let owner = actor.account.clone();
     let detail = serde_json::json!({
@@ -140,11 +119,11 @@ fn tell(tx: &mut hallpass::tx::Tx<'_>, nth: u64) -> hallpass::error::Result<()> 
 }
 
 /// What the log adds to one change of one event, and to one of 10,000.
-fn one_change(app: &Arc<App>) {
+fn one_change(stock: &Stock) {
     for (events, rounds) in [(1, 300), (10_000, 3)] {
         let began = Instant::now();
         for round in 0..rounds {
-            app.write_now(|tx| (0..events).try_for_each(|nth| tell(tx, round * 31 + nth))).unwrap();
+            stock.app.write_now(|tx| (0..events).try_for_each(|nth| tell(stock, tx, round * 31 + nth))).unwrap();
         }
         let each = began.elapsed().as_secs_f64() * 1e3 / rounds as f64;
         println!("a change of {events} events: {each:.2} ms");
@@ -152,15 +131,7 @@ fn one_change(app: &Arc<App>) {
 }
 
 fn look(app: &Arc<App>, events: u64) {
-    let settings = Settings {
-        config: Some("/dev/null".into()),
-        listen: Some("127.0.0.1:0".into()),
-        public_url: Some("http://127.0.0.1:8080".into()),
-        ..Settings::default()
-    };
-    let bound = hallpass::server::bind(app.clone(), settings.complete().unwrap()).unwrap();
-    let base = format!("http://{}", bound.address);
-    std::thread::spawn(move || actix_web::rt::System::new().block_on(bound.server.run()).unwrap());
+    let base = browser::serve(app);
     let browser = Browser::signed_in(&base);
 
     let at = |share: u64| -> EventId {
@@ -175,8 +146,12 @@ fn look(app: &Arc<App>, events: u64) {
         at.utc().format("%Y-%m-%d").to_string()
     };
     println!("{:<58} {:>9} {:>9} {:>9}", "view", "median ms", "p95 ms", "max ms");
-    browser.time("/healthz", "the bare handler");
-    let person = "019ab000-0001-7000-8000-000000000007";
+    let time = |path: &str, name: &str| {
+        let spans = browser.spans(path, ROUNDS);
+        println!("{name:<58} {:>9.2} {:>9.2} {:>9.2}", spans.at(50), spans.at(95), spans.at(100));
+    };
+    time("/healthz", "the bare handler");
+    let person = stock::person(7);
     for (query, name) in [
         ("", "all"),
         ("&action=token", "a noun"),
@@ -185,101 +160,30 @@ fn look(app: &Arc<App>, events: u64) {
         (&format!("&actor={person}"), "a person by id"),
         ("&actor=nobody@example.com", "a person whom there is not"),
         ("&actor=operator", "the command line"),
-        ("&subject=019ab000-0003-7000-8000-000000000007", "a token"),
+        (&format!("&subject={}", stock::token(7)), "a token"),
+        ("&subject=job-000123", "a token by its name"),
+        ("&actor=Vera017+Lund0017", "people of one name"),
         ("&ip=10.0.7.1", "an address"),
         (&format!("&action=token.edit&actor={person}"), "a person and an action"),
         (&format!("&actor={person}&action=api.remove"), "a person and a rare action"),
         ("&action=session.sign_in&ip=10.0.7.1", "an address and an action"),
-        ("&q=deploy-777", "words that some rows have"),
+        ("&q=job-0777", "words that some rows have"),
         ("&q=no+such+thing", "words that no row has"),
         ("&q=no+such+thing&action=token", "words and a noun"),
         (&format!("&q=no+such+thing&actor={person}"), "words and a person"),
     ] {
         for (share, depth) in [(100, "newest"), (50, "middle"), (1, "oldest")] {
             let after = if share == 100 { String::new() } else { format!("&after={}", at(share)) };
-            browser.time(&format!("/admin/audit?{query}{after}"), &format!("{name}, {depth}"));
+            time(&format!("/admin/audit?{query}{after}"), &format!("{name}, {depth}"));
         }
     }
     let (from, to) = (day(30), day(40));
-    browser.time(&format!("/admin/audit?from={from}&to={to}"), "days");
-    browser.time(&format!("/admin/audit?from={from}&to={to}&q=no+such+thing"), "days and words");
+    time(&format!("/admin/audit?from={from}&to={to}"), "days");
+    time(&format!("/admin/audit?from={from}&to={to}&q=no+such+thing"), "days and words");
     let before = memory();
     for file in ["csv", "jsonl"] {
         let (began, bytes) = (Instant::now(), browser.drain(&format!("/admin/audit.{file}")));
         let seconds = began.elapsed().as_secs_f64();
         println!("{file}: {} MB in {seconds:.0} s, memory {before} MB before and at most {} MB", bytes >> 20, memory());
     }
-}
-
-/// The most that this process had of memory, in MB.
-fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() / 1024
-}
-
-/// A person at the pages, without scripts.
-struct Browser {
-    base: String,
-    agent: ureq::Agent,
-    cookies: String,
-}
-
-impl Browser {
-    fn signed_in(base: &str) -> Browser {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-        let mut login = agent.get(format!("{base}/login")).call().unwrap();
-        let visitor = cookies(&login);
-        let page = login.body_mut().read_to_string().unwrap();
-        let token = page.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("form_token", token), ("email", "maria@example.com"), ("password", PASSWORD)])
-            .finish();
-        let answer = agent
-            .post(format!("{base}/login"))
-            .header("cookie", &visitor)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .send(form)
-            .unwrap();
-        assert_eq!(answer.status(), 303, "signing in");
-        Browser { base: base.to_owned(), cookies: cookies(&answer), agent }
-    }
-
-    fn get(&self, path: &str) -> ureq::http::Response<ureq::Body> {
-        let answer = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookies);
-        let answer = answer.header("accept-encoding", "identity").call().unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        answer
-    }
-
-    fn time(&self, path: &str, name: &str) {
-        let mut times: Vec<Duration> = (0..ROUNDS)
-            .map(|_| {
-                let began = Instant::now();
-                self.get(path).body_mut().read_to_string().unwrap();
-                began.elapsed()
-            })
-            .collect();
-        times.sort();
-        let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
-        println!("{name:<58} {:>9.2} {:>9.2} {:>9.2}", at(50), at(95), at(100));
-    }
-
-    fn drain(&self, path: &str) -> usize {
-        let mut answer = self.get(path);
-        let mut reader = answer.body_mut().with_config().limit(u64::MAX).reader();
-        let (mut buffer, mut bytes) = (vec![0; 1 << 16], 0);
-        loop {
-            match reader.read(&mut buffer).unwrap() {
-                0 => return bytes,
-                read => bytes += read,
-            }
-        }
-    }
-}
-
-fn cookies<T>(answer: &ureq::http::Response<T>) -> String {
-    let set = answer.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
-    set.filter_map(|value| value.split(';').next()).collect::<Vec<_>>().join("; ")
 }

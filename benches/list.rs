@@ -9,30 +9,30 @@
     reason = "a bench that cannot go on has to stop"
 )]
 
+mod browser;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use browser::{Browser, maria};
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use hallpass::account::{PersonDraft, set_up};
+use hallpass::account;
 use hallpass::actor::{Actor, Via};
 use hallpass::app::{App, Clock, Parts};
 use hallpass::catalogue::options::ApiOptions;
 use hallpass::catalogue::store;
-use hallpass::config::Settings;
 use hallpass::db::{Db, Place};
-use hallpass::password::{Cost, Hasher, Password};
+use hallpass::password::{Cost, Hasher};
 use hallpass::policy::Policy;
 use hallpass::secret::Random;
 use hallpass::token::{self, NewToken};
-use hallpass::types::{Role, Stamp};
+use hallpass::types::Stamp;
 
 const TOKENS: usize = 10_000;
 const METHODS: usize = 1_200;
 const EACH: usize = 100;
 const ROUNDS: usize = 60;
-const PASSWORD: &str = "seven green bicycles ride";
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
@@ -53,15 +53,7 @@ fn main() {
     fill(&app);
     app.follow().unwrap();
 
-    let settings = Settings {
-        config: Some("/dev/null".into()),
-        listen: Some("127.0.0.1:0".into()),
-        public_url: Some("http://127.0.0.1:8080".into()),
-        ..Settings::default()
-    };
-    let bound = hallpass::server::bind(app.clone(), settings.complete().unwrap()).unwrap();
-    let base = format!("http://{}", bound.address);
-    std::thread::spawn(move || actix_web::rt::System::new().block_on(bound.server.run()).unwrap());
+    let base = browser::serve(&app);
     let browser = Browser::signed_in(&base);
 
     let first = browser.get("/settings/tokens");
@@ -81,25 +73,16 @@ fn main() {
     ];
     println!("{:<24} {:>9} {:>9} {:>9}", "view", "median ms", "p95 ms", "max ms");
     for (address, name) in views {
-        let mut times: Vec<Duration> = (0..ROUNDS)
-            .map(|_| {
-                let began = Instant::now();
-                browser.get(&address);
-                began.elapsed()
-            })
-            .collect();
-        times.sort();
-        let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
-        println!("{name:<24} {:>9.2} {:>9.2} {:>9.2}", at(50), at(95), at(100));
+        let spans = browser.spans(&address, ROUNDS);
+        println!("{name:<24} {:>9.2} {:>9.2} {:>9.2}", spans.at(50), spans.at(95), spans.at(100));
     }
     std::process::exit(0);
 }
 
 fn fill(app: &Arc<App>) {
-    let draft = PersonDraft { name: "Maria Keller".into(), email: "maria@example.com".into(), role: Role::Owner };
-    let phc = app.hasher.hash_blocking(&Password::new(PASSWORD.into())).unwrap();
     let operator = Actor { via: Via::Setup, ..Actor::operator() };
-    let maria = app.write_now(|tx| set_up(tx, &operator, draft.with(phc, None))).unwrap();
+    let maria = maria(app);
+    let maria = app.db.read(|conn| account::by_id(conn, &maria)).unwrap();
     let paths: Vec<String> = (0..METHODS)
         .map(|n| {
             format!(
@@ -145,44 +128,4 @@ fn fill(app: &Arc<App>) {
         Ok(())
     })
     .unwrap();
-}
-
-/// A person at the pages, without scripts.
-struct Browser {
-    base: String,
-    agent: ureq::Agent,
-    cookies: String,
-}
-
-impl Browser {
-    fn signed_in(base: &str) -> Browser {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-        let mut login = agent.get(format!("{base}/login")).call().unwrap();
-        let visitor = cookies(&login);
-        let page = login.body_mut().read_to_string().unwrap();
-        let token = page.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("form_token", token), ("email", "maria@example.com"), ("password", PASSWORD)])
-            .finish();
-        let answer = agent
-            .post(format!("{base}/login"))
-            .header("cookie", &visitor)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .send(form)
-            .unwrap();
-        assert_eq!(answer.status(), 303, "signing in");
-        Browser { base: base.to_owned(), cookies: cookies(&answer), agent }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut answer = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookies).call().unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        answer.body_mut().read_to_string().unwrap()
-    }
-}
-
-fn cookies<T>(answer: &ureq::http::Response<T>) -> String {
-    let set = answer.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
-    set.filter_map(|value| value.split(';').next()).collect::<Vec<_>>().join("; ")
 }

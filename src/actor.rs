@@ -1,10 +1,12 @@
 //! Who asks, and what each role may do to what is theirs, their team's or another's: one table (product contract, section 3).
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::types::{AccountId, Role, SessionId, TokenId};
 
 /// The asker of one change or one look: every verb of the core takes it first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Actor {
     /// `None` for the operator at the command line, who is no account.
     pub account: Option<AccountId>,
@@ -15,7 +17,7 @@ pub struct Actor {
 }
 
 /// By what right the actor speaks; told in the audit log.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Via {
     Session(SessionId),
     /// A program with a value of that token.
@@ -35,7 +37,7 @@ pub enum Via {
 }
 
 /// Where a request came from.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Origin {
     pub ip: String,
     pub agent: String,

@@ -57,7 +57,8 @@ pub enum Action {
 }
 
 impl Action {
-    fn word(self) -> &'static str {
+    /// As it is kept, and as the log names it.
+    pub fn word(self) -> &'static str {
         match self {
             Action::GenerateToken => "token.generate",
             Action::EditToken => "token.edit",

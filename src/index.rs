@@ -54,6 +54,10 @@ impl Account {
     pub fn state(&self) -> Arc<AccountState> {
         self.state.load_full()
     }
+
+    pub fn role(&self) -> Role {
+        self.state.load().role
+    }
 }
 
 impl Index {
@@ -63,6 +67,11 @@ impl Index {
             former.get(digest).cloned()
         })?;
         Value::of(token, digest)
+    }
+
+    /// Every token that is not removed, in no order: a survey of a million takes a moment and holds up no request.
+    pub fn each(&self, look: impl FnMut(&Token)) {
+        self.newest.each(look);
     }
 
     /// How many values it holds.
@@ -166,7 +175,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::tx::ValueFacts;
-    use crate::types::{Lines, Stamp};
+    use crate::types::{Lines, Stamp, TokenKind};
     use chrono::{TimeDelta, TimeZone, Utc};
 
     fn at(second: u32) -> Stamp {
@@ -188,6 +197,7 @@ mod tests {
     fn token(version: i64) -> TokenFacts {
         TokenFacts {
             id: Uuid::from_u128(7).into(),
+            kind: TokenKind::Personal,
             owner: "a".into(),
             version,
             name: "ci".into(),
@@ -203,7 +213,7 @@ mod tests {
     }
 
     fn value(text: &str, number: i64, ends_at: Option<Stamp>) -> ValueFacts {
-        ValueFacts { digest: Digest::of(text), number, ends_at }
+        ValueFacts { digest: Digest::of(text), number, since: at(0), ends_at }
     }
 
     fn with(facts: Vec<TokenFacts>) -> Index {

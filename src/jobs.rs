@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::audit::retention;
 use crate::error::Result;
+use crate::policy_change::cutting;
 use crate::{account, confirm, refusal, repeat, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
@@ -27,7 +28,8 @@ pub async fn run(app: Arc<App>, audit_days: Option<u32>, stop: watch::Receiver<b
         every(FLUSH_EVERY, &app, "flush", flush_usage, stop.clone()),
         every(CATCH_UP_EVERY, &app, "catch up", catch_up, stop.clone()),
         every(PRUNE_EVERY, &app, "prune", prune_all, stop.clone()),
-        every(PRUNE_EVERY, &app, "audit", move |app| prune_audit(app, audit_days), stop),
+        every(PRUNE_EVERY, &app, "audit", move |app| prune_audit(app, audit_days), stop.clone()),
+        resume_cutting(&app, stop),
     );
     blocking(&app, "flush", flush_usage).await;
 }
@@ -44,6 +46,22 @@ async fn every(
     loop {
         tokio::select! {
             _ = interval.tick() => blocking(app, job, work).await,
+            _ = stop.changed() => break,
+        }
+    }
+}
+
+/// Not on the blocking pool as a whole: it may take minutes, and a stop waits for what runs there.
+async fn resume_cutting(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let round = async {
+            tokio::time::sleep(CATCH_UP_EVERY).await;
+            if let Err(cause) = cutting::resume(app).await {
+                tracing::warn!(job = "cut", error = ?cause, "a job failed; it is tried again");
+            }
+        };
+        tokio::select! {
+            () = round => {}
             _ = stop.changed() => break,
         }
     }

@@ -167,12 +167,17 @@ impl Policy {
     pub fn must_allow(&self, role: Role, since: Stamp, end: Option<Stamp>) -> Result<()> {
         let most = self.max_days(role);
         let sentence = match end {
-            None if self.allow_never => return Ok(()),
-            Some(end) if end <= since.plus(TimeDelta::days(most.into()) + LAST_DAY) => return Ok(()),
+            end if self.allows(role, since, end) => return Ok(()),
             None => "The policy does not allow tokens without an expiry. Choose a date.".to_owned(),
             Some(_) => format!("The policy allows up to {}. Choose an earlier day.", when::span_of(most)),
         };
         Err(Error::invalid("expires_at", sentence))
+    }
+
+    /// [`Policy::must_allow`] without the sentence.
+    pub fn allows(&self, role: Role, since: Stamp, end: Option<Stamp>) -> bool {
+        let last = since.plus(TimeDelta::days(self.max_days(role).into()) + LAST_DAY);
+        end.map_or(self.allow_never, |end| end <= last)
     }
 
     /// Where it is switched off, the token routes of the REST API are not there.

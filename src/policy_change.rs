@@ -1,5 +1,8 @@
 //! Changing the policy: what a new one would touch, and saving it, with the tokens that it does not allow kept or cut.
 
+pub mod cutting;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -7,18 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::actor::{Actor, Deed};
-use crate::app::App;
 use crate::audit::{self, Event, Subject};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::index::{self, Index};
 use crate::policy::{Policy, Saved};
-use crate::schema::{accounts, sessions, tokens};
-use crate::token::cut::{self, Cut, Excess};
+use crate::schema::{accounts, sessions};
+use crate::token::cut::{self, Excess};
 use crate::tx::{Change, Tx};
-use crate::types::{AccountId, SessionId, Stamp, TokenKind};
+use crate::types::{SessionId, Stamp};
 
-/// Parts of the tokens that are cut in the transaction of the change itself; what is left follows in others.
-const AT_ONCE: usize = 10;
 /// Former policies that are looked through for what somebody else changed.
 const REMEMBERED: i64 = 100;
 
@@ -75,24 +76,32 @@ fn members(policy: &Policy) -> Result<Map<String, Value>> {
     }
 }
 
-pub fn touched(conn: &mut Conn, now: Stamp, before: &Policy, after: &Policy, present: &SessionId) -> Result<Touched> {
+pub fn touched(
+    conn: &mut Conn,
+    index: &Index,
+    now: Stamp,
+    before: &Policy,
+    after: &Policy,
+    present: &SessionId,
+) -> Result<Touched> {
     let (sessions, own_session) = ending(conn, now, before, after, present)?;
     Ok(Touched {
-        excess: cut::excess(conn, after, now)?,
-        crowded: if after.tokens_per_account < before.tokens_per_account { crowded(conn, after)? } else { 0 },
+        excess: cut::excess(index, after, now),
+        crowded: if after.tokens_per_account < before.tokens_per_account { crowded(index, after) } else { 0 },
         sessions,
         own_session,
     })
 }
 
-fn crowded(conn: &mut Conn, policy: &Policy) -> Result<usize> {
-    let owners: Vec<AccountId> = tokens::table
-        .filter(tokens::removed_at.is_null().and(tokens::kind.ne(TokenKind::Session)))
-        .group_by(tokens::owner_id)
-        .having(diesel::dsl::count_star().gt(i64::from(policy.tokens_per_account)))
-        .select(tokens::owner_id)
-        .load(conn)?;
-    Ok(owners.len())
+/// Accounts with more tokens than they may have, expired and disabled ones too: out of the index, which knows them all.
+fn crowded(index: &Index, policy: &Policy) -> usize {
+    let mut held: HashMap<*const index::Account, u32> = HashMap::new();
+    index.each(|token| {
+        if !token.is_session {
+            *held.entry(Arc::as_ptr(&token.account)).or_default() += 1;
+        }
+    });
+    held.into_values().filter(|count| *count > policy.tokens_per_account).count()
 }
 
 /// Sessions that live under one policy and not under the other.
@@ -109,8 +118,9 @@ fn ending(conn: &mut Conn, now: Stamp, before: &Policy, after: &Policy, present:
     Ok((count, own > 0))
 }
 
-/// Saves it unless somebody else was faster; from the answer on it counts. Without a difference only the tokens are cut.
-pub fn save(tx: &mut Tx<'_>, actor: &Actor, proposal: &Proposal, existing: Existing) -> Result<Cut> {
+/// Saves it unless somebody else was faster; from the answer on it counts. Tokens that are to be cut are noted, for
+/// [`cutting`]; without a difference only that.
+pub fn save(tx: &mut Tx<'_>, actor: &Actor, proposal: &Proposal, existing: Existing) -> Result<()> {
     // Drawn first: of two who save at once the second finds what the first has saved.
     let version = tx.version()?;
     actor.must(Deed::Administer)?;
@@ -120,7 +130,9 @@ pub fn save(tx: &mut Tx<'_>, actor: &Actor, proposal: &Proposal, existing: Exist
         return Err(Error::Stale);
     }
     let (before, after) = difference(&present.policy, &proposal.policy)?;
+    let mut saved = present.version;
     if !after.is_empty() {
+        saved = version;
         let saved = Saved { version, policy: proposal.policy.clone() };
         saved.store(tx.conn)?;
         let word = if existing == Existing::Keep { "keep" } else { "cut" };
@@ -128,31 +140,12 @@ pub fn save(tx: &mut Tx<'_>, actor: &Actor, proposal: &Proposal, existing: Exist
         audit::record(tx, actor, "policy.edit", Subject::policy(), None, detail)?;
         tx.changed(Change::Policy(saved));
     }
-    let mut done = Cut::default();
-    if let Existing::Cut { end_now } = existing {
-        for part in 0..AT_ONCE {
-            if part > 0 && done.next.is_none() {
-                break;
-            }
-            let next = cut::cut(tx, actor, &proposal.policy, end_now, done.next.as_ref())?;
-            done = sum(done, next);
-        }
+    match existing {
+        Existing::Cut { end_now } => cutting::begin(tx, actor, saved, end_now),
+        // What is still being cut to a former policy is kept now.
+        Existing::Keep if !after.is_empty() => cutting::drop_it(tx.conn),
+        Existing::Keep => Ok(()),
     }
-    Ok(done)
-}
-
-/// Cuts what is left after [`save`], part by part: a million tokens in one change would keep everybody else waiting.
-pub async fn cut_rest(app: &Arc<App>, actor: &Actor, policy: &Policy, end_now: bool, mut done: Cut) -> Result<Cut> {
-    while let Some(after) = done.next.take() {
-        let (actor, policy) = (actor.clone(), policy.clone());
-        let next = app.write(move |tx| cut::cut(tx, &actor, &policy, end_now, Some(&after))).await?;
-        done = sum(done, next);
-    }
-    Ok(done)
-}
-
-fn sum(done: Cut, next: Cut) -> Cut {
-    Cut { tokens: done.tokens + next.tokens, ended: done.ended + next.ended, next: next.next }
 }
 
 /// The policy as it was at a version, and what was changed since, newest first: what the log tells.

@@ -40,7 +40,7 @@ use purge::forget;
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
 pub use learn::{changed_since, every};
 
-const NAME_TAKEN: &str = "You already have a token with this name. Choose another, or remove that one first.";
+const NAME_TAKEN: &str = "This account already has a token with this name. Choose another, or remove that one first.";
 /// How many tokens one change may name.
 pub const MOST_AT_ONCE: usize = 10_000;
 /// Ids in one statement: well below what a database takes as parameters.
@@ -322,7 +322,8 @@ pub fn set_enabled(tx: &mut Tx<'_>, actor: &Actor, ids: &[TokenId], enabled: boo
     for token in &mut changed {
         (token.enabled, token.version) = (enabled, version);
         let subject = Subject::token(&token.id, &token.name);
-        audit::record(tx, actor, action, subject, Some(&token.owner_id), serde_json::json!({}))?;
+        let detail = serde_json::json!({ "before": { "enabled": !enabled }, "after": { "enabled": enabled } });
+        audit::record(tx, actor, action, subject, Some(&token.owner_id), detail)?;
         let known = values.get(&token.id).map_or(&[][..], Vec::as_slice);
         tx.changed(Change::Token(facts(token, known, tx.now)));
     }

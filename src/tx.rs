@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::policy::{Policy, Saved};
 use crate::schema::sequence;
 use crate::secret::{Digest, Random};
-use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId};
+use crate::types::{AccountId, AccountKind, Lines, Role, Stamp, TokenId, TokenKind};
 
 pub struct Tx<'a> {
     pub conn: &'a mut Conn,
@@ -37,6 +37,7 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub struct TokenFacts {
     pub id: TokenId,
+    pub kind: TokenKind,
     pub owner: AccountId,
     pub version: i64,
     pub name: String,
@@ -57,6 +58,8 @@ pub struct ValueFacts {
     pub digest: Digest,
     /// Of its generation.
     pub number: i64,
+    /// When it was generated.
+    pub since: Stamp,
     /// The end of its grace, of a previous value.
     pub ends_at: Option<Stamp>,
 }

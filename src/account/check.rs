@@ -80,10 +80,12 @@ fn settle_password(tx: &mut Tx<'_>, checked: &Account, stronger: Option<String>)
     by_id(tx.conn, &checked.id)
 }
 
-/// A change that was not confirmed stands in the log too: somebody may be at a keyboard that is not theirs.
-pub fn record_refused_confirm(tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
+/// A change that was not confirmed stands in the log too, with what it was (`token.remove`, `POST /api/v1/tokens`): somebody may
+/// be at a keyboard that is not theirs.
+pub fn record_refused_confirm(tx: &mut Tx<'_>, actor: &Actor, change: &str) -> Result<()> {
     let Some(id) = &actor.account else { return Ok(()) };
-    audit::record(tx, actor, "confirm.refuse", Subject::account(id, &actor.name), Some(id), serde_json::json!({}))
+    let detail = serde_json::json!({ "change": change });
+    audit::record(tx, actor, "confirm.refuse", Subject::account(id, &actor.name), Some(id), detail)
 }
 
 pub fn hash_error(cause: HashError) -> Error {

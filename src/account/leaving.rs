@@ -13,18 +13,17 @@ use crate::actor::Actor;
 use crate::catalogue::Catalogue;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::schema::{accounts, teams};
+use crate::schema::teams;
 use crate::secret::Secret;
 use crate::team::Team;
 use crate::token::hand_over::hand_over;
 use crate::token::regenerate::{Renewal, regenerate};
 use crate::token::{self, Token};
 use crate::tx::Tx;
-use crate::types::{AccountId, AccountKind, Role, Stamp, TeamId, TokenId};
+use crate::types::{AccountId, Role, Stamp, TeamId, TokenId};
 
 /// A team's new service account has no more than that: a right above it is given by hand, not by a leaver.
 const MOST_ROLE: Role = Role::Contributor;
-const NAME_MOST: usize = 100;
 
 /// What becomes of one thing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -156,30 +155,11 @@ fn team_of(conn: &mut Conn, id: &TeamId) -> Result<Team> {
 /// The account under which a token goes on in a team, named after its person and itself.
 fn make_service(tx: &mut Tx<'_>, actor: &Actor, leaver: &Account, token: &Token, team: &Team) -> Result<Account> {
     let new = NewService {
-        name: free_name(tx.conn, &format!("{} {}", leaver.name, token.name))?,
+        name: service::free_name(tx.conn, &format!("{} {}", leaver.name, token.name))?,
         description: format!("Goes on with what {} left.", leaver.name),
         role: role_under_team(leaver),
     };
     service::make(tx, actor, &new, &Owner::Team(team.id.clone()))
-}
-
-/// Small letters, digits and hyphens of the words, with a number behind them where that is taken.
-fn free_name(conn: &mut Conn, words: &str) -> Result<String> {
-    let lower = words.to_lowercase();
-    let plain: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let base: String = plain.join("-").chars().take(NAME_MOST - 5).collect();
-    let base = if base.is_empty() { "service".to_owned() } else { base };
-    let mut name = base.clone();
-    for nth in 2.. {
-        let same = accounts::table
-            .filter(accounts::name.eq(&name))
-            .filter(accounts::kind.eq(AccountKind::Service).and(accounts::removed_at.is_null()));
-        if same.count().get_result::<i64>(conn)? == 0 {
-            break;
-        }
-        name = format!("{base}-{nth}");
-    }
-    Ok(name)
 }
 
 /// A service account to a team, and a new value for each of its tokens: the leaver may know the old ones.

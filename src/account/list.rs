@@ -111,20 +111,9 @@ pub struct Listed {
     pub link_until: Option<Stamp>,
 }
 
-/// What was found for the words of a search.
-#[derive(Default)]
-struct Matched {
-    /// The people with its rarest word; `None` where nothing was searched for.
-    ids: Option<Vec<AccountId>>,
-    /// Its other words, each as a range.
-    ranges: Vec<(String, String)>,
-    /// Whether there may be more than these.
-    is_cut: bool,
-}
-
 /// The one filter, as a fresh boxed query each time.
 macro_rules! found {
-    ($ask:expr, $filter:expr, $matched:expr) => {{
+    ($ask:expr, $filter:expr) => {{
         let mut query = accounts::table.filter(accounts::kind.eq(AccountKind::Person)).into_boxed::<MultiBackend>();
         if let Some(role) = $ask.role {
             query = query.filter(accounts::role.eq(role));
@@ -135,30 +124,23 @@ macro_rules! found {
             // Whoever has no password was invited; an index is of those alone.
             Filter::Invited => query.filter(accounts::enabled.eq(true).and(accounts::password.is_null())),
         };
-        if let Some(ids) = &$matched.ids {
-            query = query.filter(accounts::id.eq_any(ids));
-        }
-        for (from, to) in &$matched.ranges {
-            let words = account_words::table
-                .filter(account_words::account_id.eq(accounts::id))
-                .filter(account_words::word.ge(from).and(account_words::word.lt(to)));
-            query = query.filter(exists(words));
-        }
         query
     }};
 }
 
 pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
-    let matched = &search(conn, &ask.q)?;
-    let mut counts = (!matched.is_cut).then_some([0; 3]);
-    for (count, filter) in counts.iter_mut().flatten().zip(Filter::EVERY) {
-        *count = found!(ask, filter, matched).count().get_result(conn)?;
+    if !ask.q.trim().is_empty() {
+        return found_page(conn, ask, now);
+    }
+    let mut counts = [0; 3];
+    for (count, filter) in counts.iter_mut().zip(Filter::EVERY) {
+        *count = found!(ask, filter).count().get_result(conn)?;
     }
     let last = match &ask.after {
         Some(id) => accounts::table.find(id).select((accounts::name_key, accounts::id)).first(conn).optional()?,
         None => None,
     };
-    let ordered = found!(ask, ask.filter, matched)
+    let ordered = found!(ask, ask.filter)
         .order((accounts::name_key.asc(), accounts::id.asc()))
         .limit(ask.most + 1)
         .select(Account::as_select());
@@ -175,15 +157,15 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
     let next = rows.last().filter(|_| more).map(|account| account.id.clone());
     let former = match last {
         None => None,
-        Some(last) => Some(former(conn, ask, matched, &last)?),
+        Some(last) => Some(former(conn, ask, &last)?),
     };
-    Ok(Page { rows: dress(conn, rows, now)?, counts, next, former })
+    Ok(Page { rows: dress(conn, rows, now)?, counts: Some(counts), next, former })
 }
 
 /// What the page before the one behind `last` comes after.
-fn former(conn: &mut Conn, ask: &Ask, matched: &Matched, last: &(String, AccountId)) -> Result<Option<AccountId>> {
+fn former(conn: &mut Conn, ask: &Ask, last: &(String, AccountId)) -> Result<Option<AccountId>> {
     let (name, id) = last;
-    let before = found!(ask, ask.filter, matched)
+    let before = found!(ask, ask.filter)
         .filter(accounts::name_key.le(name))
         .filter(accounts::name_key.lt(name).or(accounts::id.le(id)))
         .order((accounts::name_key.desc(), accounts::id.desc()))
@@ -192,7 +174,57 @@ fn former(conn: &mut Conn, ask: &Ask, matched: &Matched, last: &(String, Account
     Ok(before.select(accounts::id).first(conn).optional()?)
 }
 
-fn search(conn: &mut Conn, q: &str) -> Result<Matched> {
+/// A page of what a search finds: so few that they are sorted here, whatever the order of an index.
+fn found_page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
+    let (mut found, is_cut) = search(conn, &ask.q)?;
+    found.retain(|person| person.kind == AccountKind::Person && ask.role.is_none_or(|role| role == person.role));
+    let count = |filter: Filter| found.iter().filter(|person| person.is_in(filter)).count() as i64;
+    let counts = (!is_cut).then(|| Filter::EVERY.map(count));
+    found.retain(|person| person.is_in(ask.filter));
+    found.sort_by(|a, b| a.place().cmp(&b.place()));
+    let last: Option<(String, AccountId)> = match &ask.after {
+        Some(id) => accounts::table.find(id).select((accounts::name_key, accounts::id)).first(conn).optional()?,
+        None => None,
+    };
+    let from = last.as_ref().map_or(0, |(name, id)| found.partition_point(|person| person.place() <= (name, id)));
+    let size = PAGE as usize;
+    let id_at = |place: usize| found.get(place).map(|person| person.id.clone());
+    let next = if found.len() > from + size { id_at(from + size - 1) } else { None };
+    let former = last.is_some().then(|| from.checked_sub(size + 1).and_then(id_at));
+    let ids: Vec<&AccountId> = found.iter().skip(from).take(size).map(|person| &person.id).collect();
+    let mut rows: Vec<Account> =
+        accounts::table.filter(accounts::id.eq_any(ids)).select(Account::as_select()).load(conn)?;
+    rows.sort_by(|a, b| (&a.name_key, &a.id).cmp(&(&b.name_key, &b.id)));
+    Ok(Page { rows: dress(conn, rows, now)?, counts, next, former })
+}
+
+/// What is looked at of somebody whom a search finds.
+#[derive(Queryable)]
+struct Found {
+    id: AccountId,
+    kind: AccountKind,
+    name_key: String,
+    role: Role,
+    enabled: bool,
+    is_invited: bool,
+}
+
+impl Found {
+    fn is_in(&self, filter: Filter) -> bool {
+        match filter {
+            Filter::All => true,
+            Filter::Invited => self.enabled && self.is_invited,
+            Filter::Disabled => !self.enabled,
+        }
+    }
+
+    fn place(&self) -> (&String, &AccountId) {
+        (&self.name_key, &self.id)
+    }
+}
+
+/// Whoever has words that begin with each of those, and whether there may be more than these.
+fn search(conn: &mut Conn, q: &str) -> Result<(Vec<Found>, bool)> {
     let mut ranges: Vec<(String, String)> =
         q.to_lowercase().split_whitespace().take(MOST_WORDS).map(|word| range(&hex(word))).collect();
     let mut rarest: Option<(usize, Vec<AccountId>)> = None;
@@ -207,12 +239,28 @@ fn search(conn: &mut Conn, q: &str) -> Result<Matched> {
             rarest = Some((nth, ids));
         }
     }
-    let Some((nth, mut ids)) = rarest else { return Ok(Matched::default()) };
+    let Some((nth, mut ids)) = rarest else { return Ok((Vec::new(), false)) };
     ranges.remove(nth);
     let is_cut = ids.len() as i64 > MOST_FOUND;
     ids.sort();
     ids.dedup();
-    Ok(Matched { ids: Some(ids), ranges, is_cut })
+    // By their ids alone: next to another condition SQLite would look for that one.
+    let mut found = accounts::table.filter(accounts::id.eq_any(ids)).into_boxed::<MultiBackend>();
+    for (from, to) in &ranges {
+        let words = account_words::table
+            .filter(account_words::account_id.eq(accounts::id))
+            .filter(account_words::word.ge(from).and(account_words::word.lt(to)));
+        found = found.filter(exists(words));
+    }
+    let columns = (
+        accounts::id,
+        accounts::kind,
+        accounts::name_key,
+        accounts::role,
+        accounts::enabled,
+        accounts::password.is_null(),
+    );
+    Ok((found.select(columns).load(conn)?, is_cut))
 }
 
 /// One person with what stands beside them.

@@ -20,6 +20,8 @@ use crate::tx::Tx;
 use crate::types::{AccountId, AccountKind, Role, TeamId, TokenId};
 use crate::when::DateStyle;
 
+/// Letters that a made name has, so that a number fits behind it.
+const NAME_MADE: usize = 95;
 const NAME_TAKEN: &str = "There is already a service account with this name. Choose another.";
 
 /// Whom a service account belongs to: never to another service account.
@@ -176,6 +178,25 @@ pub fn may_own(conn: &mut Conn, actor: &Actor, owner: &Owner, role: Role) -> Res
             Ok(account.name)
         }
     }
+}
+
+/// A name for it that is free: small letters, digits and hyphens of the words, with a number behind them where that is taken.
+pub(super) fn free_name(conn: &mut Conn, words: &str) -> Result<String> {
+    let lower = words.to_lowercase();
+    let plain: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let base: String = plain.join("-").chars().take(NAME_MADE).collect();
+    let base = if base.is_empty() { "service".to_owned() } else { base };
+    let mut name = base.clone();
+    for nth in 2.. {
+        let same = accounts::table
+            .filter(accounts::name.eq(&name))
+            .filter(accounts::kind.eq(AccountKind::Service).and(accounts::removed_at.is_null()));
+        if same.count().get_result::<i64>(conn)? == 0 {
+            break;
+        }
+        name = format!("{base}-{nth}");
+    }
+    Ok(name)
 }
 
 /// What an id of a form means: a team, or else an account.

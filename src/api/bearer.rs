@@ -251,7 +251,8 @@ async fn confirm(
     match account::check_password(app, account.label(), Password::new(typed.to_owned())).await {
         Ok(_) => Ok(()),
         Err(Error::Unconfirmed { sentence }) => {
-            app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+            let change = format!("{} {}", request.method(), request.match_pattern().unwrap_or_default());
+            app.write(move |tx| account::record_refused_confirm(tx, &actor, &change)).await?;
             Err(Refused::unconfirmed(&format!("{sentence} Nothing was changed.")))
         }
         Err(other) => Err(other.into()),

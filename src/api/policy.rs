@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::catalogue::own::{DescribePolicy, EditPolicy};
 use crate::error::Error;
 use crate::policy::{Policy, Saved};
-use crate::policy_change::{Existing, Proposal, current, cut_rest, save};
+use crate::policy_change::{Existing, Proposal, current, cutting, save};
 
 pub async fn describe(caller: Bearer<DescribePolicy>, app: web::Data<Arc<App>>) -> Result<Told<PolicyJson>, Refused> {
     let (now, file) = (app.now(), app.policy());
@@ -45,15 +45,17 @@ pub async fn edit(
     }
     let existing = if query.0.cut { Existing::Cut { end_now: false } } else { Existing::Keep };
     let proposal = Proposal { seen: version, policy };
-    let (actor, cut, now) = app
+    let now = app
         .write(move |tx| {
             tx.version()?;
             let actor = caller.actor(tx.conn, tx.now)?;
-            let cut = save(tx, &actor, &proposal, existing)?;
-            Ok((actor, cut, current(tx.conn, tx.policy)?))
+            save(tx, &actor, &proposal, existing)?;
+            current(tx.conn, tx.policy)
         })
         .await
         .map_err(Refused::of_edit)?;
-    cut_rest(&app, &actor, &now.policy, false, cut).await?;
+    if existing != Existing::Keep {
+        cutting::cut_and_wait(&app).await?;
+    }
     Ok(Told::tagged(PolicyJson(now.policy), now.version))
 }

@@ -14,12 +14,14 @@ use crate::types::{EventId, Stamp};
 
 pub const PAGE: i64 = 50;
 /// Rows that one look goes through, where no index finds what is asked for.
-pub const WINDOW: i64 = 20_000;
+pub const WINDOW: i64 = 8_000;
 
 pub struct Page {
     pub rows: Vec<Event>,
     /// What the next page comes after.
     pub older: Option<EventId>,
+    /// What the page before this one comes after; `None` where that is the first page.
+    pub newer: Option<EventId>,
     /// Set where the page ends because enough was looked through: the moment down to which it was.
     pub looked_back_to: Option<Stamp>,
     /// All events that there are, whatever the filter.
@@ -33,17 +35,30 @@ pub fn page(conn: &mut Conn, actor: &Actor, filter: &Filter, after: Option<&Even
     may_see(actor)?;
     let events = head(conn)?.number - mark(conn, CHECKPOINT)?.unwrap_or_default().number;
     let actions = actions(conn)?;
-    let look = match plan(conn, filter)? {
-        Some(plan) => look(conn, &plan, Way::Back, after, PAGE)?,
+    let plan = plan(conn, filter)?;
+    let look = match &plan {
+        Some(plan) => look(conn, plan, Way::Back, after, PAGE)?,
         None => Look { rows: Vec::new(), next: None, is_cut: false },
+    };
+    let newer = match (&plan, after) {
+        (Some(plan), Some(after)) => newer(conn, plan, after)?,
+        _ => None,
     };
     Ok(Page {
         looked_back_to: look.next.as_ref().filter(|_| look.is_cut).and_then(moment),
         older: look.next,
         rows: look.rows,
+        newer,
         events,
         actions,
     })
+}
+
+/// The page before ends with `after` itself, so that it comes after the last of as many rows in front of that.
+fn newer(conn: &mut Conn, plan: &Plan, after: &EventId) -> Result<Option<EventId>> {
+    let front = look(conn, plan, Way::Forth, Some(after), PAGE)?;
+    let last = front.rows.last().filter(|_| front.rows.len() as i64 == PAGE).map(|row| row.id.clone());
+    Ok(last.or(front.next.filter(|_| front.is_cut)))
 }
 
 pub(super) fn may_see(actor: &Actor) -> Result<()> {

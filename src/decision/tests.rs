@@ -19,7 +19,7 @@ use crate::catalogue::store::{ApiRow, MethodRow, ServiceRow};
 use crate::catalogue::{Assembly, description};
 use crate::secret::{Random, Secret};
 use crate::tx::{AccountFacts, TokenFacts, ValueFacts};
-use crate::types::{AccountKind, Lines, MethodKind, Role};
+use crate::types::{AccountKind, Lines, MethodKind, Role, TokenKind};
 use reference::{Expected, expected};
 use world::{ApiModel, Ask, MethodModel, Presented, Tape, World};
 
@@ -149,10 +149,11 @@ fn index(world: &World, symbols: &crate::scope::Symbols) -> Index {
         index.learn_account(account("owner", world.account.role, world.account.enabled));
     }
     index.learn_account(account("stranger", Role::Owner, true));
-    let value = |seed, number, ends_at| ValueFacts { digest: Digest::of(&value(seed)), number, ends_at };
+    let value = |seed, number, ends_at| ValueFacts { digest: Digest::of(&value(seed)), number, since: now(), ends_at };
     let apis = world.apis.iter().map(|api| format!("{}/*", api.slug));
     let wide = TokenFacts {
         id: TOKEN.into(),
+        kind: TokenKind::Personal,
         owner: "owner".into(),
         version: 3,
         name: "ci".into(),

@@ -15,7 +15,7 @@ use super::Account;
 use crate::scope::ScopeSet;
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
-use crate::types::{Lines, Stamp, TokenId, parse_net};
+use crate::types::{Lines, Stamp, TokenId, TokenKind, parse_net};
 
 /// One value of a token. The previous one of a regenerated token ends before its token does.
 #[derive(Clone)]
@@ -33,11 +33,15 @@ pub struct Token {
     /// Of its newest value.
     pub(super) digest: Digest,
     number: u32,
+    /// When that was generated.
+    pub since: Stamp,
     pub name: SmolStr,
     pub account: Arc<Account>,
     pub scopes: ScopeSet,
     pub expires_at: Option<Stamp>,
     pub enabled: bool,
+    /// Of a program that signed in: none that somebody generated.
+    pub is_session: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -103,12 +107,14 @@ impl Token {
             version: facts.version,
             digest: newest.digest,
             number: u32::try_from(newest.number).unwrap_or(u32::MAX),
+            since: newest.since,
             name: facts.name.into(),
             account,
             scopes,
             expires_at: facts.expires_at,
             // A list that cannot be read would be an empty one, which narrows nothing.
             enabled: facts.enabled && nets.is_some(),
+            is_session: facts.kind == TokenKind::Session,
             rare: (!is_plain || !is_alone).then(|| {
                 Box::new(Rare {
                     allow: facts.allow,
@@ -136,6 +142,11 @@ impl Token {
     /// Digests of all values but the newest.
     pub(super) fn former(&self) -> impl Iterator<Item = &Digest> {
         self.rare.iter().flat_map(|rare| &rare.former).map(|value| &value.digest)
+    }
+
+    /// When each of its former values ends or has ended.
+    pub fn former_ends(&self) -> impl Iterator<Item = Stamp> {
+        self.rare.iter().flat_map(|rare| &rare.former).filter_map(|value| value.ends_at)
     }
 
     fn turns(&self) -> Option<&Turns> {

@@ -24,6 +24,8 @@ use crate::types::{AccountId, Stamp, TokenId};
 pub const PAGE: usize = 50;
 /// What is counted no further, gathered no further, and changed at once no further.
 pub const MOST: usize = MOST_AT_ONCE;
+/// What is sorted in memory no further, of a search and of a span of time: more would take too long.
+pub const MOST_SORTED: usize = 5_000;
 /// Methods from which on a token is too broad, unless it is narrowed by resources or addresses.
 pub const BROAD_FROM: usize = 101;
 /// Too broad: everything, all of an API, or more methods than a person overlooks, and from anywhere, to every resource. Word by
@@ -285,8 +287,8 @@ fn narrowed(ask: &Ask) -> bool {
 fn of_tab(conn: &mut Conn, ask: &Ask, times: Times, limit: usize) -> Result<Found> {
     let mut sort = ask.sort();
     if let Some(own) = ask.tab.span().filter(|own| *own != sort.by) {
-        let keys = search::of_span(conn, ask.tab, times)?;
-        if keys.len() <= MOST {
+        if walk::count(conn, ask.tab, times, MOST_SORTED)? <= MOST_SORTED {
+            let keys = search::of_span(conn, ask.tab, times)?;
             return sorted(conn, ask, times, sort, keys, limit);
         }
         sort = Sort { by: own, ..ask.tab.usual() };

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::schema::{generations, tokens};
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
-use crate::types::{AccountId, Lines, Stamp, TokenId};
+use crate::types::{AccountId, Lines, Stamp, TokenId, TokenKind};
 
 /// For how long verification remembers a value that has ended, to tell its owner when it is used.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
@@ -42,6 +42,7 @@ pub(super) fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFa
     let known = values.iter().filter(|value| value.ends_at.is_none_or(|end| now.minus(REMEMBERED) < end));
     TokenFacts {
         id: token.id.clone(),
+        kind: token.kind,
         owner: token.owner_id.clone(),
         version: token.version,
         name: token.name.clone(),
@@ -55,7 +56,7 @@ pub(super) fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFa
         values: known
             .filter_map(|value| {
                 let digest = Digest::from_hex(&value.digest)?;
-                Some(ValueFacts { digest, number: value.number, ends_at: value.ends_at })
+                Some(ValueFacts { digest, number: value.number, since: value.created_at, ends_at: value.ends_at })
             })
             .collect(),
     }
@@ -67,6 +68,7 @@ pub(super) fn facts(token: &Token, values: &[Generation], now: Stamp) -> TokenFa
 #[diesel(check_for_backend(MultiBackend))]
 struct Row {
     id: TokenId,
+    kind: TokenKind,
     owner_id: AccountId,
     version: i64,
     name: String,
@@ -87,6 +89,7 @@ impl Row {
         let own = values.iter().skip(from).take_while(|(of, _)| Some(*of) == id);
         TokenFacts {
             id: self.id,
+            kind: self.kind,
             owner: self.owner_id,
             version: self.version,
             name: self.name,
@@ -167,17 +170,20 @@ pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnM
     purge::changed_since(conn, seen, learn)
 }
 
-type ValueRow = (TokenId, i64, String, Option<Stamp>);
+type ValueRow = (TokenId, i64, String, Stamp, Option<Stamp>);
 
-const VALUE: (generations::token_id, generations::number, generations::digest, generations::ends_at) =
-    (generations::token_id, generations::number, generations::digest, generations::ends_at);
+type ValueColumns =
+    (generations::token_id, generations::number, generations::digest, generations::created_at, generations::ends_at);
+
+const VALUE: ValueColumns =
+    (generations::token_id, generations::number, generations::digest, generations::created_at, generations::ends_at);
 
 /// By their tokens' ids.
 fn sorted(rows: impl Iterator<Item = QueryResult<ValueRow>>) -> Result<Vec<(Uuid, ValueFacts)>> {
     let mut values = Vec::new();
     for row in rows {
-        let (id, number, digest, ends_at) = row?;
-        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, ends_at });
+        let (id, number, digest, since, ends_at) = row?;
+        let value = Digest::from_hex(&digest).map(|digest| ValueFacts { digest, number, since, ends_at });
         values.extend(id.uuid().zip(value));
     }
     values.sort_by_key(|(id, _)| *id);

@@ -11,7 +11,7 @@ use crate::db::Conn;
 use crate::error::{OrMissing, Result};
 use crate::schema::{tokens, tombstones};
 use crate::tx::{Change, TokenFacts, Tx};
-use crate::types::{AccountId, Lines, Stamp, TokenId};
+use crate::types::{AccountId, Lines, Stamp, TokenId, TokenKind};
 
 /// Longer than a process could be away from its database and go on by what it knew.
 const MEMORY: TimeDelta = TimeDelta::days(30);
@@ -57,6 +57,7 @@ pub(super) fn changed_since(conn: &mut Conn, seen: i64, mut learn: impl FnMut(To
     for (id, owner, version) in rows.load::<(TokenId, AccountId, i64)>(conn)? {
         learn(TokenFacts {
             id,
+            kind: TokenKind::Personal,
             owner,
             version,
             name: String::new(),

@@ -8,6 +8,7 @@ use crate::activity::{self, Entry, Filter, Whose};
 use crate::catalogue::Catalogue;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::types::is_unprintable;
 
 const COLUMNS: [&str; 9] = ["time", "event", "token", "detail", "request", "address", "by", "result", "reference"];
 
@@ -59,9 +60,12 @@ fn row(entry: &Entry, catalogue: &Catalogue, reading: &Reading) -> [String; COLU
     }
 }
 
-/// A spreadsheet runs a cell that begins like a formula; behind an apostrophe it is text.
+/// A spreadsheet runs a cell that begins like a formula, in some languages also one that begins with the wide form of such a
+/// character, whatever stands before it that nobody sees; behind an apostrophe it is text.
 pub fn harmless(cell: &str) -> Cow<'_, str> {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+    let begins = cell.trim_start_matches(|c: char| c.is_whitespace() || is_unprintable(c));
+    let is_moved = cell.starts_with(['\t', '\r', '\n']);
+    match is_moved || begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
         true => Cow::Owned(format!("'{cell}")),
         false => Cow::Borrowed(cell),
     }
@@ -73,10 +77,14 @@ mod tests {
 
     #[test]
     fn a_cell_that_a_spreadsheet_would_run_is_text() {
-        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"] {
+        let wide = ["＝1+1", "＋1", "－1", "＠SUM(A1)"];
+        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1", "\u{feff}=1", "\u{200b}\u{a0}-1"]
+            .iter()
+            .chain(&wide)
+        {
             assert_eq!(harmless(cell), format!("'{cell}"));
         }
-        for cell in ["", "a=1", "GET /zones", "10.4.0.17"] {
+        for cell in ["", "a=1", "GET /zones", "10.4.0.17", " a", "\"=1\"", "{\"a\":-1}"] {
             assert_eq!(harmless(cell), cell);
         }
     }

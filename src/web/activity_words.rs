@@ -108,6 +108,7 @@ fn of_event(event: &Event, catalogue: &Catalogue, reading: &Reading) -> String {
             parts.push(words::changes_told(catalogue, &detail, reading));
             parts
         }
+        "confirm.refuse" => text(&detail, "change").map(|change| format!("For {change}")).into_iter().collect(),
         "change.refuse" => vec![text(&detail, "why").unwrap_or_default().to_owned()],
         "token.end_grace" => vec!["The old value stopped at once".to_owned()],
         "policy.edit" => vec![policy_words::told(&detail)],

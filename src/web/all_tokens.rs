@@ -20,7 +20,7 @@ use crate::account::{self, Account};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::secret::{Digest, searchable, value_in};
-use crate::token::all::{self, Ask, BROAD_FROM, MOST, Page, Row, Sort, SortBy, Tab, Times};
+use crate::token::all::{self, Ask, BROAD_FROM, MOST, MOST_SORTED, Page, Row, Sort, SortBy, Tab, Times};
 use crate::token::{self, MOST_AT_ONCE};
 use crate::types::{AccountId, AccountKind, TokenId};
 
@@ -364,6 +364,6 @@ fn said(view: &View, found: &Page) -> Option<Note> {
     let asked = view.ask().sort();
     (asked != found.sort).then(|| {
         let order = if found.sort.by == SortBy::Used { "last use" } else { "expiry" };
-        Note::plain(format!("These are more than {} tokens, so they are sorted by {order}.", number(MOST)))
+        Note::plain(format!("These are more than {} tokens, so they are sorted by {order}.", number(MOST_SORTED)))
     })
 }

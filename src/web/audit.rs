@@ -55,7 +55,7 @@ pub async fn show(
             let mut page = log::page(conn, &actor, &filter, after.as_ref())?;
             if is_wrong {
                 // A day that nobody understands is none: no row is shown as if it were of that day.
-                page = Page { rows: Vec::new(), older: None, looked_back_to: None, ..page };
+                page = Page { rows: Vec::new(), older: None, newer: None, looked_back_to: None, ..page };
             }
             let ids: Vec<TokenId> = page.rows.iter().flat_map(tokens_of).collect();
             Ok((page, token::names(conn, &ids)?))
@@ -75,7 +75,12 @@ pub async fn show(
         errors: field_errors(&problems),
         rows: page.rows.iter().map(|event| row(event, &tokens, &catalogue, &reading, &me)).collect(),
         looked: looked.unwrap_or_default(),
-        newest: if view.after.is_empty() { String::new() } else { to("") },
+        newest: if page.newer.is_some() { to("") } else { String::new() },
+        newer: match &page.newer {
+            Some(id) => to(id.as_str()),
+            None if view.after.is_empty() => String::new(),
+            None => to(""),
+        },
         older: page.older.map(|id| to(id.as_str())).unwrap_or_default(),
         csv: view.at(&format!("{ADDRESS}.csv"), ""),
         jsonl: view.at(&format!("{ADDRESS}.jsonl"), ""),

@@ -17,6 +17,7 @@ pub struct AuditPage {
     pub looked: String,
     /// Addresses of other pages, and of the files; empty where there is no such page.
     pub newest: String,
+    pub newer: String,
     pub older: String,
     pub csv: String,
     pub jsonl: String,

@@ -71,7 +71,7 @@ fn term(name: &str) -> String {
         "ip_allow" => "Only from",
         "rate_per_minute" => "Requests per minute",
         "expires_at" => "Expires",
-        "previous_ends_at" => "Old value until",
+        "previous_ends_at" | "previous_expires_at" => "Old value until",
         "email" => "E-mail",
         "ip" => "From",
         "agent" => "Its browser",

@@ -86,7 +86,7 @@ where
     if asks && has_window && !form.has("password") {
         return Ok(Outcome::Again { payload: waiting, error: Error::Unconfirmed { sentence: CLOSED.into() } });
     }
-    if asks && let Some(error) = refused(app, me, form).await? {
+    if asks && let Some(error) = refused(app, me, form, action).await? {
         return Ok(Outcome::Again { payload: waiting, error });
     }
     let (session, key, origin) = (me.session.clone(), form.text("confirm").to_owned(), me.actor.origin.clone());
@@ -105,14 +105,14 @@ where
 }
 
 /// Why the password that came does not do; a wrong one is told in the log.
-async fn refused(app: &Arc<App>, me: &SignedIn, form: &Posted) -> Result<Option<Error>> {
+async fn refused(app: &Arc<App>, me: &SignedIn, form: &Posted, action: Action) -> Result<Option<Error>> {
     let password = Password::new(form.text("password").to_owned());
     match account::check_password(app, me.account.label(), password).await {
         Ok(_) => Ok(None),
         Err(error @ (Error::Unconfirmed { .. } | Error::Wait { .. } | Error::Busy(_))) => {
             if matches!(error, Error::Unconfirmed { .. }) {
                 let actor = me.actor.clone();
-                app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+                app.write(move |tx| account::record_refused_confirm(tx, &actor, action.word())).await?;
             }
             Ok(Some(error))
         }

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::confirm::Action;
 use crate::error::{Error, Problem, Replay, Result};
 use crate::policy::{Draft, OF_ROLES, Policy, Saved};
-use crate::policy_change::{self, Existing, Proposal, Touched};
+use crate::policy_change::{self, Existing, Proposal, Touched, cutting};
 use crate::token::cut::{Cut, Excess};
 
 pub const ADDRESS: &str = "/admin/policy";
@@ -42,7 +42,12 @@ async fn page(
     problems: &[Problem],
 ) -> Result<PolicyPage> {
     let reading = Reading::of(&me.account, app.now());
-    let intro = match app.read(policy_change::last_saved).await? {
+    let (last, cutting) = app.read(|conn| Ok((policy_change::last_saved(conn)?, cutting::under_way(conn)?))).await?;
+    let cut_so_far = |cutting: cutting::Cutting| {
+        let so_far = counted(cutting.tokens, "token", "tokens");
+        Note::plain(format!("Tokens are being cut to this policy: {so_far} so far. Each is told in the audit log."))
+    };
+    let intro = match last {
         Some(event) => format!("Saved by {} {}.", event.actor_name, reading.ago(event.at)),
         None => "Nobody has saved a policy yet: these are the settings of the file.".to_owned(),
     };
@@ -52,7 +57,7 @@ async fn page(
         seen: present.version,
         groups: words::groups(draft),
         errors: field_errors(problems),
-        note: None,
+        note: cutting.map(cut_so_far),
     })
 }
 
@@ -151,7 +156,8 @@ async fn stale(me: &SignedIn, frame: &Frame, app: &Arc<App>, draft: &Draft, seen
 async fn touched(me: &SignedIn, app: &Arc<App>, before: &Policy, after: &Policy) -> Result<Touched> {
     let (now, session) = (app.now(), me.session.clone());
     let (before, after) = (before.clone(), after.clone());
-    app.survey(move |conn| policy_change::touched(conn, now, &before, &after, &session)).await
+    let of = app.clone();
+    app.survey(move |conn| policy_change::touched(conn, &of.index, now, &before, &after, &session)).await
 }
 
 fn review_page(me: &SignedIn, frame: &Frame, before: &Policy, after: &Policy, touched: &Touched) -> Result<ReviewPage> {
@@ -176,20 +182,11 @@ pub async fn confirm(me: Administrator, form: Posted, frame: Frame, app: web::Da
     let cut = form.text("existing") == "cut";
     let existing = if cut { Existing::Cut { end_now } } else { Existing::Keep };
     let outcome = settle(&app, &me, &form, Action::SavePolicy, move |tx, actor, proposal: Proposal| {
-        let done = policy_change::save(tx, actor, &proposal, existing)?;
-        Ok((done, proposal.policy))
+        policy_change::save(tx, actor, &proposal, existing)
     });
     match outcome.await {
-        Ok(Outcome::Done((done, policy))) => {
-            let (tokens, ended) = (done.tokens, done.ended);
-            match policy_change::cut_rest(&app, &me.actor, &policy, end_now, done).await {
-                Ok(done) => Ok(frame.go_on(ADDRESS, &saved(&done, cut))),
-                Err(error) => {
-                    let done = saved(&Cut { tokens, ended, next: None }, cut);
-                    Ok(frame.go_on(ADDRESS, &format!("{done} Others are still to be cut: {error} Review once more.")))
-                }
-            }
-        }
+        Ok(Outcome::Done(())) if !cut => Ok(frame.go_on(ADDRESS, "Saved the policy.")),
+        Ok(Outcome::Done(())) => Ok(frame.go_on(ADDRESS, &saved(cutting::cut_and_wait(&app).await))),
         Ok(Outcome::Again { payload, error }) => {
             let before = current(&app).await?.policy;
             let touched = touched(&me, &app, &before, &payload.policy).await?;
@@ -220,13 +217,17 @@ pub async fn confirm(me: Administrator, form: Posted, frame: Frame, app: web::Da
     }
 }
 
-fn saved(done: &Cut, cut: bool) -> String {
-    match (cut, done.tokens, done.ended) {
-        (false, ..) => "Saved the policy.".to_owned(),
-        (true, 0, _) => "Saved the policy. No token had to be cut.".to_owned(),
-        (true, n, 0) => format!("Saved the policy. Cut {}.", counted(n, "token", "tokens")),
-        (true, n, ended) => {
-            format!("Saved the policy. Cut {}, of which {} ended at once.", counted(n, "token", "tokens"), ended)
+/// The policy is saved whatever became of the tokens: what is left of them is cut by a job.
+fn saved(cut: Result<Option<Cut>>) -> String {
+    match cut {
+        Ok(Some(Cut { tokens: 0, .. })) => "Saved the policy. No token had to be cut.".to_owned(),
+        Ok(Some(Cut { tokens, ended: 0 })) => format!("Saved the policy. Cut {}.", counted(tokens, "token", "tokens")),
+        Ok(Some(Cut { tokens, ended })) => {
+            format!("Saved the policy. Cut {}, of which {ended} ended at once.", counted(tokens, "token", "tokens"))
+        }
+        Ok(None) => "Saved the policy.".to_owned(),
+        Err(error) => {
+            format!("Saved the policy. Tokens are still to be cut, which goes on within two minutes. {error}")
         }
     }
 }

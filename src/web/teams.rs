@@ -24,7 +24,7 @@ use crate::confirm::Action;
 use crate::error::{Error, Problem, Replay, Result};
 use crate::team::member::{self, Member};
 use crate::team::{self, NewTeam, Team, TeamDraft};
-use crate::types::{TeamId, TeamRole};
+use crate::types::{AccountId, TeamId, TeamRole};
 
 pub const ADDRESS: &str = "/admin/teams";
 
@@ -75,15 +75,16 @@ struct Seen {
     team: Team,
     relation: Relation,
     members: Vec<Member>,
-    services: Vec<services::Listed>,
+    services: services::Page,
 }
 
-async fn look(app: &Arc<App>, me: &SignedIn, id: &str) -> Result<Seen> {
+/// `after` is where the former page of its service accounts ended.
+async fn look(app: &Arc<App>, me: &SignedIn, id: &str, after: Option<AccountId>) -> Result<Seen> {
     let (actor, id) = (me.actor.clone(), TeamId::from(id));
     app.read(move |conn| {
         let (team, relation) = team::visible(conn, &actor, &id)?;
         let members = member::all(conn, &id)?;
-        let services = services::page(conn, &actor, &Which::OfTeam(id), "", None, services::PAGE)?.rows;
+        let services = services::page(conn, &actor, &Which::OfTeam(id), "", after.as_ref(), services::PAGE)?;
         Ok(Seen { team, relation, members, services })
     })
     .await
@@ -95,10 +96,20 @@ struct Typed {
     draft: Option<TeamDraft>,
     email: String,
     role: String,
+    /// Where the former page of service accounts ended.
+    after: Option<AccountId>,
 }
 
-pub async fn show(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, id: web::Path<String>) -> Result<HttpResponse> {
-    let page = page(&me, &frame, &app, &id, &Typed::default(), &[]).await?;
+pub async fn show(
+    me: SignedIn,
+    frame: Frame,
+    app: web::Data<Arc<App>>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let query = Posted::from_query(request.query_string());
+    let after = Some(query.text("after")).filter(|after| !after.is_empty()).map(AccountId::from);
+    let page = page(&me, &frame, &app, &id, &Typed { after, ..Typed::default() }, &[]).await?;
     frame.page(StatusCode::OK, &page)
 }
 
@@ -110,7 +121,7 @@ async fn page(
     typed: &Typed,
     problems: &[Problem],
 ) -> Result<TeamPage> {
-    let Seen { team, relation, members, services } = look(app, me, id).await?;
+    let Seen { team, relation, members, services } = look(app, me, id, typed.after.clone()).await?;
     let reading = Reading::of(&me.account, app.now());
     let member = |member: &Member| MemberRow {
         id: member.account.id.to_string(),
@@ -130,6 +141,9 @@ async fn page(
         used: listed.used.map_or_else(|| "never".to_owned(), |at| reading.ago(at)),
         is_disabled: !listed.account.enabled,
     };
+    let place = Place { before: services.before, rows: services.rows.len(), total: services.total };
+    let at = |after: &AccountId| format!("{}?after={after}", address(&team.id));
+    let paging = Paging::of(place, services.newer.as_ref(), services.older.as_ref(), address(&team.id), at);
     let draft = typed.draft.clone();
     let draft = draft.unwrap_or(TeamDraft { name: team.name.clone(), description: team.description.clone() });
     Ok(TeamPage {
@@ -146,7 +160,8 @@ async fn page(
         members: members.iter().map(member).collect(),
         email: typed.email.clone(),
         roles: roles(&typed.role),
-        services: services.iter().map(service).collect(),
+        services: services.rows.iter().map(service).collect(),
+        paging,
         errors: field_errors(problems),
         note: None,
     })
@@ -176,7 +191,7 @@ pub async fn edit(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let seen = look(&app, &me, &id).await?;
+    let seen = look(&app, &me, &id, None).await?;
     me.actor.must_as(seen.relation, Deed::Administer)?;
     let again = async |draft: TeamDraft, problems: &[Problem], note: Option<Note>| {
         let typed = Typed { draft: Some(draft), ..Typed::default() };
@@ -265,7 +280,7 @@ pub async fn remove(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let Seen { team, relation, members, .. } = look(&app, &me, &id).await?;
+    let Seen { team, relation, members, .. } = look(&app, &me, &id, None).await?;
     me.actor.must_as(relation, Deed::Administer)?;
     let ask_page = || -> Result<ConfirmPage> {
         let names = members.iter().map(|member| member.account.name.clone());

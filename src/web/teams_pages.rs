@@ -66,6 +66,8 @@ pub struct TeamPage {
     pub email: String,
     pub roles: Vec<Choice>,
     pub services: Vec<ServiceRow>,
+    /// Of the service accounts.
+    pub paging: Paging,
     pub errors: FieldErrors,
     pub note: Option<Note>,
 }

@@ -94,7 +94,7 @@ test('what is wrong is told in place, and everything typed is kept', async () =>
   await page.locator('[name=description]').fill('typed');
   await send(page, save());
   await alert().waitFor();
-  assert.match(await errorOf(page.locator('[name=name]')), /already have a token with this name/);
+  assert.match(await errorOf(page.locator('[name=name]')), /already has a token with this name/);
   assert.match(await errorOf(page.locator('[name=ip_allow]')), /10\.0\.0\.0\/33/);
   assert.equal(await page.locator('[name=description]').inputValue(), 'typed');
   await focused(alert());

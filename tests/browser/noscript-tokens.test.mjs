@@ -76,7 +76,7 @@ test('a token is edited: mistakes are told, the change is confirmed on a page, a
   await page.locator('[name=name]').fill('backup');
   await page.locator('[name=description]').fill('for the pipeline');
   assert.equal((await send(save())).status(), 422);
-  assert.match(await errorOf(page.locator('[name=name]')), /already have a token/);
+  assert.match(await errorOf(page.locator('[name=name]')), /already has a token/);
   assert.equal(await page.locator('[name=description]').inputValue(), 'for the pipeline');
   await page.locator('[name=name]').fill('deploy');
   assert.equal((await send(save())).status(), 200);

@@ -19,12 +19,12 @@ fn id_of(site: &Site, email: &str) -> String {
     found.unwrap().id.to_string()
 }
 
-fn page_of(site: &Site, email: &str) -> String {
+pub fn page_of(site: &Site, email: &str) -> String {
     format!("/admin/accounts/{}", id_of(site, email))
 }
 
 /// The form of one button on a person's page; `None` where it is not there.
-fn form_for(page: &Answer, verb: &str) -> Option<Form> {
+pub fn form_for(page: &Answer, verb: &str) -> Option<Form> {
     let html = page.html();
     let css = scraper::Selector::parse("main form").unwrap();
     let fields = scraper::Selector::parse("input[name], select[name]").unwrap();
@@ -38,7 +38,7 @@ fn form_for(page: &Answer, verb: &str) -> Option<Form> {
 }
 
 /// Presses a button on a person's page, and confirms it.
-fn press(me: &Person<'_>, email: &str, verb: &str, fields: &[(&str, &str)]) -> Answer {
+pub fn press(me: &Person<'_>, email: &str, verb: &str, fields: &[(&str, &str)]) -> Answer {
     let address = page_of(me.site, email);
     let form = form_for(&me.get(&address), verb).unwrap_or_else(|| panic!("no button {verb}")).with(fields);
     let page = me.post(&address, &form);
@@ -46,7 +46,7 @@ fn press(me: &Person<'_>, email: &str, verb: &str, fields: &[(&str, &str)]) -> A
 }
 
 /// Invites by the pages; the answer is the path of the link.
-fn invite(me: &Person<'_>, name: &str, email: &str, role: &str) -> String {
+pub fn invite(me: &Person<'_>, name: &str, email: &str, role: &str) -> String {
     let form = me.get("/admin/accounts/new").form("/admin/accounts/new");
     let page = me.post("/admin/accounts/new", &form.with(&[("name", name), ("email", email), ("role", role)]));
     path_of(&me.confirm(&page, "/admin/accounts/new"))

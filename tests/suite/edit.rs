@@ -317,7 +317,7 @@ fn names_of_every_kind_are_taken_shown_and_refused_alike() {
     }
     maria.generate("other", &["zones:listZones"]);
     let taken = maria.post(&address, &maria.get(&address).form(&address).with(&[("name", "other")]));
-    assert!(taken.error_of("name").starts_with("You already have a token with this name."), "{}", taken.text());
+    assert!(taken.error_of("name").starts_with("This account already has a token with this name."), "{}", taken.text());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use hallpass::policy::{Confirm, Policy, Saved};
+use hallpass::policy_change::{self, Existing, Proposal, cutting};
 use hallpass::tx::Change;
 
 use hallpass::types::Role;
@@ -343,6 +344,70 @@ fn a_cut_reaches_the_grace_of_an_old_value_and_both_ends_of_one_token() {
     assert_eq!((lives(&old), lives(&new)), (false, true));
     site.pass(TimeDelta::days(89));
     assert!(!lives(&new));
+}
+
+#[test]
+fn a_cut_is_many_small_changes_and_goes_on_in_another_process_where_the_first_was_broken_off() {
+    const MANY: usize = 450;
+    let site = Site::with(Policy { tokens_per_account: 1_000, ..Policy::default() });
+    let maria = site.owner_with_zones();
+    let operator = hallpass::actor::Actor::operator();
+    site.app
+        .write_now(|tx| {
+            let owner = hallpass::account::by_email(tx.conn, "maria@example.com")?.unwrap();
+            for nth in 0..MANY {
+                let new = hallpass::token::NewToken {
+                    name: format!("t{nth}"),
+                    description: String::new(),
+                    expires_at: Some(tx.now.plus(TimeDelta::days(100))),
+                    access_set: None,
+                    scopes: ["pdns/zones:listZones"].iter().collect(),
+                    allow: Default::default(),
+                    ip_allow: Default::default(),
+                    rate_per_minute: None,
+                    enabled: true,
+                };
+                hallpass::token::generate(tx, &operator, &owner, new, "hp")?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let seen = site.app.db.read(|conn| policy_change::current(conn, &site.app.policy())).unwrap();
+    let policy = Policy { max_lifetime: 10, default_lifetime: 10, ..seen.policy.clone() };
+    let existing = Existing::Cut { end_now: false };
+    let proposal = Proposal { seen: seen.version, policy };
+    site.app.write_now(|tx| policy_change::save(tx, &operator, &proposal, existing)).unwrap();
+    assert!(maria.get(PAGE).text().contains("Tokens are being cut to this policy: 0 tokens so far."));
+
+    let other = site.beside();
+    let resume = || actix_web::rt::System::new().block_on(cutting::resume(&other.app)).unwrap();
+    let changes = || site.texts("SELECT CAST(version AS TEXT) AS text FROM tokens GROUP BY version").len();
+    let before = changes();
+    resume();
+    assert_eq!(changes(), before, "somebody may still be at it");
+    site.pass(TimeDelta::minutes(1));
+    resume();
+    assert_eq!(changes(), 3, "200 in each change");
+    let cut =
+        "SELECT CAST(count(*) AS TEXT) AS text FROM events WHERE action = 'token.edit' AND actor_name = 'operator'";
+    assert_eq!(site.texts(cut), [MANY.to_string()], "each is told once, and by whom");
+    assert!(!maria.get(PAGE).text().contains("being cut"));
+    assert_eq!(end_of(&site, "t449"), "2026-12-03 09:40");
+    site.app.follow().unwrap();
+    assert!(touched(&ask(&maria, &[("max_lifetime", "11")])).is_empty(), "the first process has heard of all");
+
+    // Another policy that keeps what there is ends a cut that is not done.
+    let seen = site.app.db.read(|conn| policy_change::current(conn, &site.app.policy())).unwrap();
+    let lower = |days: u32, seen| Proposal {
+        seen,
+        policy: Policy { max_lifetime: days, default_lifetime: 1, ..Policy::default() },
+    };
+    site.app.write_now(|tx| policy_change::save(tx, &operator, &lower(5, seen.version), existing)).unwrap();
+    let seen = site.app.db.read(|conn| policy_change::current(conn, &site.app.policy())).unwrap();
+    site.app.write_now(|tx| policy_change::save(tx, &operator, &lower(4, seen.version), Existing::Keep)).unwrap();
+    site.pass(TimeDelta::minutes(2));
+    resume();
+    assert_eq!(end_of(&site, "t449"), "2026-12-03 09:40");
 }
 
 /// Maria at one of the processes, in a new session.

@@ -13,12 +13,12 @@ pub fn make(person: &Person<'_>, name: &str, role: &str, owner: &str) -> String 
     answer.header("location").trim_start_matches("/admin/service-accounts/").to_owned()
 }
 
-fn ask_to_make(person: &Person<'_>, name: &str, role: &str, owner: &str) -> Answer {
+pub fn ask_to_make(person: &Person<'_>, name: &str, role: &str, owner: &str) -> Answer {
     let form = person.get(NEW).form(NEW).with(&[("name", name), ("role", role), ("owner", owner)]);
     person.post(NEW, &form)
 }
 
-fn ask(person: &Person<'_>, id: &str, verb: &str, fields: &[(&str, &str)]) -> Answer {
+pub fn ask(person: &Person<'_>, id: &str, verb: &str, fields: &[(&str, &str)]) -> Answer {
     let action = match verb {
         "" => address(id),
         verb => format!("{}/{verb}", address(id)),

@@ -16,7 +16,7 @@ fn ask_to_make(person: &Person<'_>, name: &str, manager: &str) -> Answer {
 }
 
 /// Asks for a change of members: the confirm page, or what is wrong.
-fn ask(person: &Person<'_>, team: &str, fields: &[(&str, &str)]) -> Answer {
+pub fn ask(person: &Person<'_>, team: &str, fields: &[(&str, &str)]) -> Answer {
     let form = person.get(&format!("/admin/teams/{team}")).form("/theme");
     let form = form.without("theme").without("next").with(fields);
     person.post(&format!("/admin/teams/{team}/members"), &form)

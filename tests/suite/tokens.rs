@@ -66,7 +66,7 @@ fn each_wrong_field_of_the_form_has_its_sentence_and_all_that_was_typed_stays() 
     for (name, value, field, part) in [
         ("name", "", "name", "Give the token a name"),
         ("name", "  ", "name", "Give the token a name"),
-        ("name", "taken", "name", "already have a token with this name"),
+        ("name", "taken", "name", "already has a token with this name"),
         ("name", long.as_str(), "name", "up to 100 characters; this has 101"),
         ("name", "a\u{202e}b", "name", "control characters"),
         ("name", "a\u{0}b", "name", "control characters"),

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 use super::walk::{end_of, of};
-use super::{Ask, Key, MOST, Tab, Times};
+use super::{Ask, Key, MOST, MOST_SORTED, Tab, Times};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::schema::{accounts, generations, tokens};
@@ -49,7 +49,7 @@ macro_rules! beginning {
 pub fn gather(conn: &mut Conn, ask: &Ask) -> Result<(Vec<Key>, bool)> {
     let typed = ask.q.trim();
     if let Some(owner) = &ask.owner {
-        let mut keys = of_owners(conn, std::slice::from_ref(owner))?;
+        let mut keys = of_owners(conn, std::slice::from_ref(owner), MOST)?;
         let cut = keys.len() > MOST;
         keys.truncate(MOST);
         if !typed.is_empty() {
@@ -61,7 +61,7 @@ pub fn gather(conn: &mut Conn, ask: &Ask) -> Result<(Vec<Key>, bool)> {
     let mut keys = by_name(conn, &typed.to_lowercase())?;
     let owners = owners_named(conn, &typed.to_lowercase())?;
     let mut cut = owners.len() > MOST_OWNERS;
-    keys.extend(of_owners(conn, owners.get(..MOST_OWNERS).unwrap_or(&owners))?);
+    keys.extend(of_owners(conn, owners.get(..MOST_OWNERS).unwrap_or(&owners), MOST_SORTED)?);
     let valued = by_value(conn, typed)?;
     for chunk in valued.chunks(CHUNK) {
         let some = tokens::table.filter(tokens::removed_at.is_null()).filter(tokens::id.eq_any(chunk));
@@ -69,19 +69,19 @@ pub fn gather(conn: &mut Conn, ask: &Ask) -> Result<(Vec<Key>, bool)> {
     }
     keys.sort_by(|a, b| a.id.cmp(&b.id));
     keys.dedup_by(|a, b| a.id == b.id);
-    cut |= keys.len() > MOST;
-    keys.truncate(MOST);
+    cut |= keys.len() > MOST_SORTED;
+    keys.truncate(MOST_SORTED);
     Ok((keys, cut))
 }
 
-/// The tokens of a tab that is a span of time, up to one more than are sorted.
+/// The tokens of a tab that is a span of time, as many as are sorted.
 pub fn of_span(conn: &mut Conn, tab: Tab, times: Times) -> Result<Vec<Key>> {
-    Ok(of(tab, times).limit(MOST as i64 + 1).select(key!()).load(conn)?)
+    Ok(of(tab, times).limit(MOST_SORTED as i64).select(key!()).load(conn)?)
 }
 
 fn by_name(conn: &mut Conn, start: &str) -> Result<Vec<Key>> {
     let named = beginning!(tokens::table.filter(tokens::removed_at.is_null()), "name_key", start);
-    Ok(named.limit(MOST as i64 + 1).select(key!()).load(conn)?)
+    Ok(named.limit(MOST_SORTED as i64 + 1).select(key!()).load(conn)?)
 }
 
 /// Accounts by the beginning of their name or e-mail address, up to one more than are looked at.
@@ -96,10 +96,10 @@ fn owners_named(conn: &mut Conn, start: &str) -> Result<Vec<AccountId>> {
     Ok(ids)
 }
 
-fn of_owners(conn: &mut Conn, owners: &[AccountId]) -> Result<Vec<Key>> {
+fn of_owners(conn: &mut Conn, owners: &[AccountId], most: usize) -> Result<Vec<Key>> {
     let mut keys: Vec<Key> = Vec::new();
     for chunk in owners.chunks(CHUNK) {
-        let room = (MOST + 1).saturating_sub(keys.len());
+        let room = (most + 1).saturating_sub(keys.len());
         let theirs = tokens::table.filter(tokens::removed_at.is_null()).filter(tokens::owner_id.eq_any(chunk));
         keys.extend(theirs.limit(room as i64).select(key!()).load::<Key>(conn)?);
     }
@@ -109,6 +109,6 @@ fn of_owners(conn: &mut Conn, owners: &[AccountId]) -> Result<Vec<Key>> {
 /// Values are told by their first characters, a former one's too; in them upper and lower case are not the same.
 fn by_value(conn: &mut Conn, start: &str) -> Result<Vec<TokenId>> {
     let begun = beginning!(generations::table, "starts_with", start);
-    let ids = begun.limit(MOST as i64 + 1).select(generations::token_id);
+    let ids = begun.limit(MOST_SORTED as i64 + 1).select(generations::token_id);
     Ok(ids.load(conn)?)
 }

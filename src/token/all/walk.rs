@@ -8,7 +8,10 @@ use super::{BROAD, MOST, Sort, SortBy, Tab, Times, Value};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Result};
 use crate::schema::tokens;
-use crate::types::TokenId;
+use crate::types::{Stamp, TokenId};
+
+/// What a query says that the index `tokens_all_expiry` is for: it holds of every row, and no other query takes that index.
+const BY_EXPIRY: &str = "id <> ''";
 
 type Query = tokens::BoxedQuery<'static, MultiBackend>;
 
@@ -37,15 +40,56 @@ pub fn backward(conn: &mut Conn, tab: Tab, sort: Sort, times: Times, mark: Mark,
 /// One statement of what a tab holds: each condition as the partial index of that tab has it.
 pub fn of(tab: Tab, times: Times) -> Query {
     let every = tokens::table.filter(tokens::removed_at.is_null()).into_boxed();
-    match tab {
-        Tab::All => every,
-        Tab::Expiring => every.filter(tokens::expires_at.gt(times.now)).filter(tokens::expires_at.le(times.soon())),
+    let every = match tab {
+        Tab::All | Tab::Unused => every,
+        Tab::Expiring | Tab::Expired => every.filter(sql::<Bool>(BY_EXPIRY)),
         Tab::Never => every.filter(tokens::expires_at.is_null()),
-        Tab::Unused => every.filter(sql::<Bool>("COALESCE(used_at, created_at) < ").bind::<Timestamp, _>(times.idle())),
         Tab::Broad => every.filter(sql::<Bool>(BROAD)),
         Tab::Disabled => every.filter(sql::<Bool>("NOT enabled")),
-        Tab::Expired => every.filter(tokens::expires_at.le(times.now)),
+    };
+    Span::of(tab, times).narrow(tab, every)
+}
+
+/// Between which moments a tab's own column is: at most one bound on each side, as SQLite begins or ends at the first that it
+/// finds and reads what is beyond a second one.
+#[derive(Clone, Copy, Default)]
+struct Span {
+    low: Option<(&'static str, Stamp)>,
+    high: Option<(&'static str, Stamp)>,
+}
+
+impl Span {
+    fn of(tab: Tab, times: Times) -> Span {
+        match tab {
+            Tab::Expiring => Span { low: Some((">", times.now)), high: Some(("<=", times.soon())) },
+            Tab::Unused => Span { low: None, high: Some(("<", times.idle())) },
+            Tab::Expired => Span { low: None, high: Some(("<=", times.now)) },
+            Tab::All | Tab::Never | Tab::Broad | Tab::Disabled => Span::default(),
+        }
     }
+
+    /// What is behind a moment, as far as it is in the span.
+    fn behind(mut self, at: Stamp, descending: bool) -> Span {
+        match descending {
+            true if self.high.is_none_or(|(_, high)| at <= high) => self.high = Some(("<", at)),
+            false if self.low.is_none_or(|(_, low)| at >= low) => self.low = Some((">", at)),
+            _ => {}
+        }
+        self
+    }
+
+    fn narrow(self, tab: Tab, every: Query) -> Query {
+        let column = if tab == Tab::Unused { "COALESCE(used_at, created_at)" } else { "expires_at" };
+        self.low.into_iter().chain(self.high).fold(every, |every, (compared, at)| {
+            every.filter(sql::<Bool>(&format!("{column} {compared} ")).bind::<Timestamp, _>(at))
+        })
+    }
+}
+
+/// Of a tab, no further than to one more than `most`.
+pub fn count(conn: &mut Conn, tab: Tab, times: Times, most: usize) -> Result<usize> {
+    let few = of(tab, times).limit(most as i64 + 1).select(tokens::id).load::<TokenId>(conn)?;
+    Ok(few.len())
 }
 
 /// Of the tabs, in their order, each no further than [`MOST`] + 1.
@@ -55,7 +99,7 @@ pub fn counts(conn: &mut Conn, times: Times) -> Result<[usize; 7]> {
     let end = format!(" LIMIT {most}) AS t)");
     let plain = |condition: &str| sql::<BigInt>(&format!("{begin}{condition}{end}"));
     let (soon, idle, expired) = (
-        sql::<BigInt>(&format!("{begin} AND expires_at > "))
+        sql::<BigInt>(&format!("{begin} AND {BY_EXPIRY} AND expires_at > "))
             .bind::<Timestamp, _>(times.now)
             .sql(" AND expires_at <= ")
             .bind::<Timestamp, _>(times.soon())
@@ -63,7 +107,7 @@ pub fn counts(conn: &mut Conn, times: Times) -> Result<[usize; 7]> {
         sql::<BigInt>(&format!("{begin} AND COALESCE(used_at, created_at) < "))
             .bind::<Timestamp, _>(times.idle())
             .sql(&end),
-        sql::<BigInt>(&format!("{begin} AND expires_at <= ")).bind::<Timestamp, _>(times.now).sql(&end),
+        sql::<BigInt>(&format!("{begin} AND {BY_EXPIRY} AND expires_at <= ")).bind::<Timestamp, _>(times.now).sql(&end),
     );
     let all = (
         plain(""),
@@ -139,16 +183,32 @@ impl Way {
         Ok(ids)
     }
 
+    /// Those of the tab, as the index of the order has them.
+    fn every(&self, times: Times) -> Query {
+        match (self.tab, self.by) {
+            (Tab::All, SortBy::Expires) => of(self.tab, times).filter(sql::<Bool>(BY_EXPIRY)),
+            _ => of(self.tab, times),
+        }
+    }
+
     fn with_value(&self, times: Times) -> Query {
-        let every = of(self.tab, times);
+        let every = self.every(times);
         let column = self.column();
         let having = if self.has_gaps() { every.filter(sql::<Bool>(&format!("{column} IS NOT NULL"))) } else { every };
         self.ordered(having)
     }
 
     fn behind(&self, times: Times, value: &Value) -> Result<Query> {
+        if let (Value::At(at), Some(own)) = (value, self.tab.span())
+            && own == self.by
+        {
+            let every = tokens::table.filter(tokens::removed_at.is_null()).into_boxed();
+            let every = if own == SortBy::Expires { every.filter(sql::<Bool>(BY_EXPIRY)) } else { every };
+            let span = Span::of(self.tab, times).behind(*at, self.descending);
+            return Ok(self.ordered(span.narrow(self.tab, every)));
+        }
         let compared = sql::<Bool>(&format!("{} {} ", self.column(), if self.descending { "<" } else { ">" }));
-        let every = of(self.tab, times);
+        let every = self.every(times);
         Ok(self.ordered(match value {
             Value::Text(text) => every.filter(compared.bind::<Text, _>(text.clone())),
             Value::At(at) => every.filter(compared.bind::<Timestamp, _>(*at)),
@@ -157,7 +217,7 @@ impl Way {
 
     fn beside(&self, times: Times, value: &Value, id: &TokenId) -> Result<Query> {
         let same = sql::<Bool>(&format!("{} = ", self.column()));
-        let every = self.past(of(self.tab, times), id);
+        let every = self.past(self.every(times), id);
         let every = match (value, self.by) {
             (Value::Text(text), SortBy::Name) => every.filter(same.bind::<Text, _>(text.clone())),
             (Value::At(at), SortBy::Expires | SortBy::Used) => every.filter(same.bind::<Timestamp, _>(*at)),

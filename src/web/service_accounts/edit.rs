@@ -216,35 +216,20 @@ enum Verb {
     Remove,
 }
 
-pub async fn disable(
-    me: SignedIn,
-    form: Posted,
-    frame: Frame,
-    app: web::Data<Arc<App>>,
-    id: web::Path<String>,
-) -> Result<HttpResponse> {
-    act(Verb::Disable, &me, &form, &frame, &app, &id).await
+macro_rules! acting {
+    ($($name:ident $verb:ident),*) => {$(
+        pub async fn $name(
+            me: SignedIn,
+            form: Posted,
+            frame: Frame,
+            app: web::Data<Arc<App>>,
+            id: web::Path<String>,
+        ) -> Result<HttpResponse> {
+            act(Verb::$verb, &me, &form, &frame, &app, &id).await
+        }
+    )*};
 }
-
-pub async fn enable(
-    me: SignedIn,
-    form: Posted,
-    frame: Frame,
-    app: web::Data<Arc<App>>,
-    id: web::Path<String>,
-) -> Result<HttpResponse> {
-    act(Verb::Enable, &me, &form, &frame, &app, &id).await
-}
-
-pub async fn remove(
-    me: SignedIn,
-    form: Posted,
-    frame: Frame,
-    app: web::Data<Arc<App>>,
-    id: web::Path<String>,
-) -> Result<HttpResponse> {
-    act(Verb::Remove, &me, &form, &frame, &app, &id).await
-}
+acting!(disable Disable, enable Enable, remove Remove);
 
 async fn act(
     verb: Verb,

@@ -74,7 +74,7 @@ async fn prove(me: &SignedIn, app: &Arc<App>, typed: &str) -> Result<Account> {
     let checked = account::check_password(app, me.account.label(), Password::new(typed.to_owned())).await;
     if matches!(checked, Err(Error::Unconfirmed { .. })) {
         let actor = me.actor.clone();
-        app.write(move |tx| account::record_refused_confirm(tx, &actor)).await?;
+        app.write(move |tx| account::record_refused_confirm(tx, &actor, "account.password")).await?;
     }
     checked
 }

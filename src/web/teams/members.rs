@@ -43,7 +43,7 @@ pub async fn change(
     app: web::Data<Arc<App>>,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let seen = look(&app, &me, &id).await?;
+    let seen = look(&app, &me, &id, None).await?;
     let (actor, team) = (me.actor.clone(), seen.team.id.clone());
     app.read(move |conn| member::managed(conn, &actor, &team)).await?;
     if !form.has("confirm") {

@@ -1,0 +1,4 @@
+DROP INDEX accounts_invited_by_role;
+DROP INDEX accounts_by_role_and_state;
+DROP INDEX tokens_all_expiry;
+CREATE INDEX tokens_all_expiry ON tokens (expires_at, id) WHERE removed_at IS NULL;
