@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod events;
+mod offers;
 mod people;
 mod policy;
 mod sessions;
@@ -10,6 +11,7 @@ mod tokens;
 
 pub use catalogue::{Api, Import, Imported, Method, MethodQuery, Set, SlugQuery};
 pub use events::{Event, EventQuery};
+pub use offers::{NewSet, Options};
 pub use people::{
     AccountEdit, AccountQuery, Invitation, Member, Membership, NewAccount, NewService, NewTeam, NounQuery, Person,
     Service, ServiceEdit, ServiceOwner, Team, TeamEdit, TeamTold,

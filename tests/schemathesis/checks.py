@@ -11,7 +11,7 @@ MAKING = {"services_generate", "teams_generate", "tokens_edit", "tokens_generate
 made = itertools.count()
 # Members that only the present state can refuse, as `errors` names them.
 STATE = {
-    "access_set", "allow", "body", "email", "expires_at", "grace_seconds", "Idempotency-Key", "name", "previous_expires_at",
+    "access_set", "allow", "api", "body", "email", "expires_at", "grace_seconds", "Idempotency-Key", "name", "previous_expires_at",
     "scopes", "slug",
     # Of the policy: one setting is held against another.
     "default_lifetime", "max_lifetime_by_role", "session_idle",

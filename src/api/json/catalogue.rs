@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{method_kinds, roles};
+use super::{Options, method_kinds, roles};
 use crate::catalogue::set::AccessSet;
 use crate::catalogue::store::{self, Draft};
 use crate::catalogue::{self, Catalogue};
@@ -122,6 +122,8 @@ pub struct Api {
     pub methods: i64,
     /// Templates that cannot be served as they stand.
     pub flaws: Vec<String>,
+    /// What an operator said of it beside its description.
+    pub options: Options,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Stamp,
     #[schema(value_type = String, format = DateTime)]
@@ -140,6 +142,7 @@ impl Api {
             services: api.services.iter().map(|service| service.name.clone()).collect(),
             methods: api.methods.len() as i64,
             flaws: api.flaws.clone(),
+            options: Options::of(&api.options),
             created_at: api.created_at,
             imported_at: api.imported_at,
         }
@@ -160,6 +163,8 @@ pub struct Imported {
     pub slug: String,
     pub title: String,
     pub dry_run: bool,
+    /// Whether it is the description that was there already, to the letter of what is kept of it.
+    pub same: bool,
     /// Methods, as `SERVICE:METHOD`.
     pub added: Vec<String>,
     /// Requests to them are refused from then on.
@@ -177,13 +182,14 @@ pub struct ChangedMethod {
 }
 
 impl Imported {
-    pub fn of(current: Option<&catalogue::Api>, draft: &Draft, dry_run: bool) -> Imported {
+    pub fn of(current: Option<&catalogue::Api>, draft: &Draft, same: bool, dry_run: bool) -> Imported {
         let difference = store::difference(current, draft);
         let changed = difference.changed.into_iter();
         Imported {
             slug: draft.slug.clone(),
             title: draft.description.title.clone(),
             dry_run,
+            same,
             added: difference.added,
             removed: difference.removed,
             changed: changed.map(|(method, was, becomes)| ChangedMethod { method, was, becomes }).collect(),

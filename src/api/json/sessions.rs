@@ -34,11 +34,19 @@ pub struct Me {
     pub name: String,
     /// People only.
     pub email: Option<String>,
+    /// In which the days of an expiry are meant, such as `Europe/Berlin`.
+    pub time_zone: String,
 }
 
 impl Me {
     pub fn of(account: &crate::account::Account) -> Me {
-        Me { id: account.id.to_string(), kind: account.kind, name: account.name.clone(), email: account.email.clone() }
+        Me {
+            id: account.id.to_string(),
+            kind: account.kind,
+            name: account.name.clone(),
+            email: account.email.clone(),
+            time_zone: account.zone().name().to_owned(),
+        }
     }
 }
 
