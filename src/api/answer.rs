@@ -138,6 +138,13 @@ fn member(field: &'static str) -> &'static str {
         "m" => "scopes",
         "grace" => "grace_seconds",
         "file" => "body",
+        "manager" => "managers",
+        "confirm_minutes" => "confirm",
+        "max_lifetime_viewer" => "max_lifetime_by_role.viewer",
+        "max_lifetime_token_creator" => "max_lifetime_by_role.token_creator",
+        "max_lifetime_contributor" => "max_lifetime_by_role.contributor",
+        "max_lifetime_admin" => "max_lifetime_by_role.admin",
+        "max_lifetime_owner" => "max_lifetime_by_role.owner",
         other => other,
     }
 }

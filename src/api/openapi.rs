@@ -314,6 +314,10 @@ fn refused_as_oauth(operation: &mut Operation) {
         "properties": { "error": { "type": "string" }, "error_description": { "type": "string" } },
     });
     operation.answer("400", "The request cannot be taken (RFC 6749 section 5.2).", Some(schema), json!({}));
+    // What is wrong with the credential is told as everywhere.
+    if let Some(answer) = operation.answers.get_mut("400") {
+        answer["content"]["application/problem+json"] = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+    }
 }
 
 /// The whole description.

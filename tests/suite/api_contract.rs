@@ -117,6 +117,10 @@ const OURS: &[(&str, &str)] = &[
     ("DELETE", "/api/v1/sessions"),
     ("DELETE", "/api/v1/sessions/{id}"),
     ("PATCH", "/api/v1/policy"),
+    // `hallpass apply` declares them.
+    ("PUT", "/api/v1/access-sets/{slug}"),
+    ("DELETE", "/api/v1/access-sets/{slug}"),
+    ("PATCH", "/api/v1/apis/{slug}"),
     ("POST", "/oauth/introspect"),
     ("POST", "/oauth/revoke"),
 ];

@@ -98,7 +98,7 @@ fn looks(of: &str, member: &str) -> Value {
             json!({ "pattern": LINE })
         }
         ("NewAccount", "email") => json!({ "pattern": EMAIL, "maxLength": 254 }),
-        ("AccountEdit" | "ServiceEdit", "role") => {
+        ("AccountEdit" | "ServiceEdit", "role") | ("NewAccessSet", "least_role") => {
             let words = Role::ALL.iter().map(|role| json!(role.as_str())).chain([Value::Null]);
             json!({ "type": ["string", "null"], "enum": words.collect::<Vec<_>>() })
         }
@@ -106,7 +106,10 @@ fn looks(of: &str, member: &str) -> Value {
         ("NewToken" | "TokenEdit", "scopes") => json!({ "items": scope(), "minItems": 1 }),
         ("NewToken" | "TokenEdit", "allow") => json!({ "items": { "type": "string", "pattern": RESOURCE } }),
         ("NewToken" | "TokenEdit", "ip_allow") => json!({ "items": network() }),
-        ("NewToken", "access_set") => json!({ "pattern": SLUG }),
+        ("NewToken", "access_set") | ("NewAccessSet", "api") => json!({ "pattern": SLUG }),
+        ("NewAccessSet", "name") => json!({ "pattern": NAME }),
+        ("NewAccessSet", "description") => json!({ "pattern": LINE }),
+        ("NewAccessSet", "scopes") => json!({ "items": scope(), "minItems": 1 }),
         ("NewToken" | "TokenEdit" | "Regeneration", "expires_at") => json!({
             "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }, { "type": "null" }],
         }),
