@@ -21,7 +21,11 @@ pub struct Actor {
 pub enum Via {
     Session(SessionId),
     /// A program with a value of that token.
-    Token(TokenId),
+    Token {
+        id: TokenId,
+        /// The number of the value.
+        generation: i64,
+    },
     CommandLine,
     /// Hallpass itself, in a job.
     Program,
@@ -185,7 +189,7 @@ impl Via {
     pub fn as_text(&self) -> String {
         match self {
             Via::Session(id) => format!("session {id}"),
-            Via::Token(id) => format!("token {id}"),
+            Via::Token { id, .. } => format!("token {id}"),
             Via::CommandLine => "command line".into(),
             Via::Program => "program".into(),
             Via::Setup => "setup".into(),

@@ -1,9 +1,10 @@
 //! The program's one state: reads and writes on the blocking pool, and what each committed change tells the index.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::{ArcSwap, Guard};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
@@ -57,7 +58,9 @@ impl Clock {
         Clock::new(move || {
             let steady = i64::try_from(steady().as_millis()).unwrap_or(i64::MAX);
             let ahead = wall().timestamp_millis().saturating_sub(steady);
-            let ahead = furthest.fetch_max(ahead, Ordering::AcqRel).max(ahead);
+            // Seldom written: every request reads it.
+            let known = furthest.load(Ordering::Acquire);
+            let ahead = if ahead > known { furthest.fetch_max(ahead, Ordering::AcqRel).max(ahead) } else { known };
             DateTime::from_timestamp_millis(ahead.saturating_add(steady)).unwrap_or(DateTime::<Utc>::MAX_UTC)
         })
     }
@@ -83,8 +86,8 @@ pub struct App {
     pub counts: token::all::Counts,
     clock: Clock,
     symbols: Arc<Symbols>,
-    policy: RwLock<(i64, Arc<Policy>)>,
-    catalogue: RwLock<Arc<Catalogue>>,
+    policy: ArcSwap<(i64, Arc<Policy>)>,
+    catalogue: ArcSwap<Catalogue>,
     /// One reload at a time, so that an older read never replaces a newer one.
     reloading: Mutex<(i64, i64)>,
     /// The value of `sequence` up to which the index has followed the database.
@@ -122,8 +125,8 @@ impl App {
             counts: Default::default(),
             clock: parts.clock,
             symbols: Arc::default(),
-            policy: RwLock::new((Saved::OF_THE_FILE, Arc::new(parts.policy))),
-            catalogue: RwLock::default(),
+            policy: ArcSwap::from_pointee((Saved::OF_THE_FILE, Arc::new(parts.policy))),
+            catalogue: ArcSwap::default(),
             reloading: Mutex::new(NOT_LOADED),
             followed: AtomicI64::new(-1),
             heard: AtomicI64::new(0),
@@ -136,11 +139,22 @@ impl App {
 
     /// The limits of this moment.
     pub fn policy(&self) -> Arc<Policy> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.policy.load().1.clone()
+    }
+
+    /// Of [`App::policy`], for verification: it asks at every request, and a counted reference to the whole makes its
+    /// threads wait for each other.
+    pub fn takes_value_in_query(&self) -> bool {
+        self.policy.load().1.value_in_query
     }
 
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.catalogue.load_full()
+    }
+
+    /// [`App::catalogue`] for the length of one verdict: see [`App::takes_value_in_query`].
+    pub fn glance_at_catalogue(&self) -> Guard<Arc<Catalogue>> {
+        self.catalogue.load()
     }
 
     pub fn symbols(&self) -> Arc<Symbols> {
@@ -276,10 +290,8 @@ impl App {
 
     /// An older one that comes late changes nothing.
     fn learn_policy(&self, saved: Saved) {
-        let mut known = self.policy.write().unwrap_or_else(PoisonError::into_inner);
-        if saved.version > known.0 {
-            *known = (saved.version, Arc::new(saved.policy));
-        }
+        let learnt = Arc::new((saved.version, Arc::new(saved.policy)));
+        self.policy.rcu(|known| if known.0 < learnt.0 { learnt.clone() } else { known.clone() });
     }
 
     /// Whether verification may still trust its memory: where processes share a database, it was heard of in time.
@@ -313,7 +325,7 @@ impl App {
     }
 
     fn put_catalogue(&self, catalogue: Catalogue) {
-        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
+        self.catalogue.store(Arc::new(catalogue));
     }
 
     /// Random bytes that all processes on this database share, made at the first start: what seals cookies and forms.

@@ -146,15 +146,19 @@ impl Db {
     /// Several looks at one moment: nothing that is committed meanwhile shows in some of them. Blocks.
     pub fn snapshot<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         let mut pooled = self.read.get()?;
-        let conn: &mut Conn = &mut pooled;
-        match conn {
-            Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN"),
-            Conn::Postgres(postgres) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                AnsiTransactionManager::begin_transaction_sql(postgres, begin)
-            }
-        }?;
-        finish(conn, work)
+        begin_snapshot(&mut pooled)?;
+        finish(&mut pooled, work)
+    }
+
+    /// The same on a connection of its own, for who reads a whole table once: one of the pool would go on holding its pages.
+    pub fn scan<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let opener = Opener { place: self.place.clone(), read_only: true };
+        let mut conn = opener.connect().map_err(Error::internal)?;
+        if let Conn::Sqlite(sqlite) = &mut conn {
+            sqlite.batch_execute("PRAGMA cache_size = -500;")?;
+        }
+        begin_snapshot(&mut conn)?;
+        finish(&mut conn, work)
     }
 
     /// One transaction: `BEGIN IMMEDIATE` on SQLite, where a deferred one that reads first and then writes fails at
@@ -167,6 +171,16 @@ impl Db {
             Conn::Postgres(postgres) => AnsiTransactionManager::begin_transaction(postgres),
         }?;
         finish(conn, work)
+    }
+}
+
+fn begin_snapshot(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN"),
+        Conn::Postgres(postgres) => {
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            AnsiTransactionManager::begin_transaction_sql(postgres, begin)
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub enum Denial {
 /// Who passes, as what.
 pub struct Pass {
     pub value: Value,
-    pub account: AccountState,
+    pub account: Arc<AccountState>,
     pub method: Named,
     /// What is left of the token's minute, where it has a rate.
     pub left: Option<Left>,
@@ -106,7 +106,7 @@ pub struct Named {
 /// A living value and the state of its account.
 pub struct Holder {
     pub value: Value,
-    pub account: AccountState,
+    pub account: Arc<AccountState>,
 }
 
 /// Follows `security.md` section 1, steps 3 to 9; who may ask and what was asked is settled before.
@@ -116,13 +116,13 @@ pub fn decide(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
 
 /// The same without using up one of the token's requests per minute: what introspection tells of a request.
 pub fn consider(app: &App, now: Stamp, question: &Question<'_>) -> Verdict {
-    weigh(holder(app, now, &question.credential)?, &app.catalogue(), question)
+    weigh(holder(app, now, &question.credential)?, &app.glance_at_catalogue(), question)
 }
 
 /// The same for a method of Hallpass's own API, which is asked for by name.
 pub fn decide_own<M: OwnMethod>(app: &App, now: Stamp, credential: &Credential<'_>, client: Option<IpAddr>) -> Verdict {
     let holder = holder(app, now, credential)?;
-    let catalogue = app.catalogue();
+    let catalogue = app.glance_at_catalogue();
     let Some((api, method)) = catalogue.method(OWN_API, M::SERVICE, M::NAME) else {
         return refuse(holder, Rule::NoMethod, None);
     };

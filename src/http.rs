@@ -79,7 +79,11 @@ pub struct Fault {
 pub enum Asker {
     Person(Actor),
     /// Whoever holds a value of that token.
-    Program(TokenId, Origin),
+    Program {
+        token: TokenId,
+        generation: i64,
+        origin: Origin,
+    },
 }
 
 /// A change that was refused for its asker's role stands in the audit log, whatever handler it was. A refusal is answered
@@ -95,7 +99,9 @@ pub async fn record_refused(request: &HttpRequest, fault: &Fault) {
     let recorded = app.write(move |tx| {
         let actor = match asker {
             Asker::Person(actor) => actor,
-            Asker::Program(token, origin) => token::speaker(tx.conn, &token, tx.now, origin)?,
+            Asker::Program { token, generation, origin } => {
+                token::speaker(tx.conn, &token, generation, tx.now, origin)?
+            }
         };
         audit::record_refused_change(tx, &actor, &route, &path, &why)
     });

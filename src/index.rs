@@ -6,6 +6,7 @@ mod token;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use arc_swap::ArcSwap;
 use uuid::Uuid;
 
 use crate::scope::Symbols;
@@ -36,27 +37,26 @@ struct Known {
 
 /// A cell of its own: disabling an account is one write here, not one for each of its tokens.
 pub struct Account {
-    state: RwLock<AccountState>,
+    state: ArcSwap<AccountState>,
 }
 
-#[derive(Clone)]
 pub struct AccountState {
     version: i64,
     pub kind: AccountKind,
-    pub label: Arc<str>,
+    pub label: Box<str>,
     /// Names of its teams, by commas.
-    pub teams: Arc<str>,
+    pub teams: Box<str>,
     pub role: Role,
     pub enabled: bool,
 }
 
 impl Account {
-    pub fn state(&self) -> AccountState {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn state(&self) -> Arc<AccountState> {
+        self.state.load_full()
     }
 
     pub fn role(&self) -> Role {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).role
+        self.state.load().role
     }
 }
 
@@ -89,17 +89,15 @@ impl Index {
 
     pub fn learn_account(&self, facts: AccountFacts) {
         let cell = self.account(&facts.id);
-        let mut state = cell.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.version < facts.version {
-            *state = AccountState {
-                version: facts.version,
-                kind: facts.kind,
-                label: facts.label.into(),
-                teams: facts.teams.join(",").into(),
-                role: facts.role,
-                enabled: facts.enabled,
-            };
-        }
+        let learnt = Arc::new(AccountState {
+            version: facts.version,
+            kind: facts.kind,
+            label: facts.label.into(),
+            teams: facts.teams.join(",").into(),
+            role: facts.role,
+            enabled: facts.enabled,
+        });
+        cell.state.rcu(|known| if known.version < learnt.version { learnt.clone() } else { known.clone() });
     }
 
     /// Takes a fact only if it is newer than what is known: after a removal, an edit that was read before it changes nothing.
@@ -108,13 +106,15 @@ impl Index {
         let Some(id) = facts.id.uuid() else { return };
         let version = facts.version;
         let account = self.account(&facts.owner);
+        // Before the lock, for which others who learn would wait.
+        let scopes = symbols.set(&facts.scopes);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let before = known.living.find(&id).cloned();
         let newest = before.as_ref().map(|token| token.version).or_else(|| known.gone.get(&id).copied());
         if newest.is_some_and(|newest| newest >= version) {
             return;
         }
-        let after = Token::new(id, facts, account, symbols, before.as_deref()).map(Arc::new);
+        let after = Token::new(id, facts, account, scopes, before.as_deref()).map(Arc::new);
         self.replace(before.as_deref(), after.as_ref());
         match after {
             Some(token) => {
@@ -165,7 +165,7 @@ impl Index {
                 role: Role::Viewer,
                 enabled: false,
             };
-            Arc::new(Account { state: RwLock::new(state) })
+            Arc::new(Account { state: ArcSwap::from_pointee(state) })
         };
         accounts.entry(id.clone()).or_insert_with(unheard).clone()
     }

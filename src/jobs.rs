@@ -12,7 +12,8 @@ use crate::policy_change::cutting;
 use crate::{account, confirm, refusal, repeat, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// For twenty thousand busy tokens each is a second's work.
+const FLUSH_EVERY: Duration = Duration::from_secs(15);
 /// How late lists may be that are sorted by last use.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(60);
 /// Tokens of one of its changes: nobody waits long behind it.

@@ -1,6 +1,6 @@
 //! Hallpass: self-hosted access tokens for any HTTP API, verified at the proxy.
 //!
-//! From the ground up: `error types policy password when guess secret scope` know nothing of each other's nouns; `db schema config
+//! From the ground up: `error types policy password when guess secret scope sharded` know nothing of each other's nouns; `db schema config
 //! telemetry` hold the machine; `actor tx audit confirm` are what every change is made of; `catalogue refusal index app decision` are what verification
 //! asks; `account team session token usage activity policy_change jobs metrics` hold the rules of their nouns; `web verify api cli`
 //! translate for people, proxies, programs and operators, and `server` puts them behind one `door`, which times clients by `limits`.
@@ -18,6 +18,7 @@ pub mod policy;
 pub mod schema;
 pub mod scope;
 pub mod secret;
+pub mod sharded;
 pub mod telemetry;
 pub mod when;
 

@@ -1,33 +1,46 @@
 //! What is counted while verifying, and all of it as a page for Prometheus. Labels come from fixed lists, never from a request.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::app::App;
 use crate::decision::{Denial, Verdict};
 use crate::error::{Error, Result};
+use crate::sharded::Sharded;
 use crate::types::Stamp;
 
 /// Seconds. A verdict takes microseconds; what takes longer waits for a processor.
-const BUCKETS: [f64; 10] = [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1];
+const BUCKETS: [f64; 11] =
+    [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1, f64::INFINITY];
 
 type Outcome = [(&'static str, &'static str); 2];
 
 pub struct Metrics {
-    verdicts: Family<Outcome, Counter>,
-    latency: Histogram,
+    answers: Sharded<Answers>,
     flush_failures: Counter,
     /// In milliseconds of the clock; at first the start.
     flushed: AtomicI64,
     started: Stamp,
+}
+
+/// What was answered: how often, and how long it took.
+#[derive(Clone, Default, Debug)]
+struct Answers {
+    verdicts: BTreeMap<Outcome, u64>,
+    /// Of each of [`BUCKETS`] alone.
+    durations: [u64; BUCKETS.len()],
+    /// Seconds.
+    sum: f64,
 }
 
 /// One question of a proxy; counted and timed when it is dropped.
@@ -40,8 +53,7 @@ pub struct Asking<'a> {
 impl Metrics {
     pub fn new(now: Stamp) -> Metrics {
         Metrics {
-            verdicts: Family::default(),
-            latency: Histogram::new(BUCKETS),
+            answers: Sharded::default(),
             flush_failures: Counter::default(),
             flushed: AtomicI64::new(now.millis()),
             started: now,
@@ -81,8 +93,58 @@ impl Asking<'_> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.metrics.verdicts.get_or_create(&self.outcome).inc();
-        self.metrics.latency.observe(self.since.elapsed().as_secs_f64());
+        let seconds = self.since.elapsed().as_secs_f64();
+        self.metrics.answers.own().add(self.outcome, seconds);
+    }
+}
+
+impl Answers {
+    fn add(&mut self, outcome: Outcome, seconds: f64) {
+        *self.verdicts.entry(outcome).or_default() += 1;
+        let bucket = BUCKETS.iter().zip(&mut self.durations).find(|(most, _)| seconds <= **most);
+        if let Some((_, count)) = bucket {
+            *count += 1;
+        }
+        self.sum += seconds;
+    }
+
+    fn absorb(mut self, other: &Answers) -> Answers {
+        for (outcome, count) in &other.verdicts {
+            *self.verdicts.entry(*outcome).or_default() += count;
+        }
+        self.durations.iter_mut().zip(other.durations).for_each(|(own, count)| *own += count);
+        Answers { sum: self.sum + other.sum, ..self }
+    }
+}
+
+#[derive(Debug)]
+struct Verdicts(Answers);
+
+#[derive(Debug)]
+struct Durations(Answers);
+
+impl EncodeMetric for Verdicts {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for (outcome, count) in &self.0.verdicts {
+            encoder.encode_family(outcome)?.encode_counter::<NoLabelSet, u64, f64>(count, None)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Counter
+    }
+}
+
+impl EncodeMetric for Durations {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let Answers { durations, sum, .. } = &self.0;
+        let buckets: Vec<(f64, u64)> = BUCKETS.into_iter().zip(durations.iter().copied()).collect();
+        encoder.encode_histogram::<NoLabelSet>(*sum, durations.iter().sum(), &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
     }
 }
 
@@ -100,8 +162,9 @@ pub fn page(app: &App, now: Stamp) -> Result<String> {
     let start: Gauge<f64, std::sync::atomic::AtomicU64> = Gauge::default();
     start.set(metrics.started.millis() as f64 / 1000.0);
     all.register_with_unit("start_time", "When the program started, since 1970", Unit::Seconds, start);
-    all.register("verdicts", "Answers of /verify by kind, and by the rule that refused", metrics.verdicts.clone());
-    all.register_with_unit("verify_duration", "Time to a verdict", Unit::Seconds, metrics.latency.clone());
+    let answers = metrics.answers.each().fold(Answers::default(), |sum, part| sum.absorb(&part));
+    all.register("verdicts", "Answers of /verify by kind, and by the rule that refused", Verdicts(answers.clone()));
+    all.register_with_unit("verify_duration", "Time to a verdict", Unit::Seconds, Durations(answers));
     all.register("index_values", "Values of tokens in memory", count(app.index.len()));
     all.register("index_accounts", "Accounts in memory", count(app.index.accounts()));
     all.register("usage_entries", "Counts of calls that are not written yet", count(app.usage.waiting()));

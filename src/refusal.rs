@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use crate::catalogue::target::Refused as Unclear;
 use crate::db::{Conn, MultiBackend};
@@ -163,13 +164,9 @@ pub fn clean(text: &str, most: usize) -> String {
 }
 
 /// Writes those of the tokens that there still are. One whose reference or id is taken already was written before.
-pub fn save(
-    conn: &mut Conn,
-    noted: &[(TokenId, Noted)],
-    tokens: &BTreeMap<TokenId, (AccountId, String)>,
-) -> Result<()> {
+pub fn save(conn: &mut Conn, noted: &[(Uuid, Noted)], tokens: &BTreeMap<TokenId, (AccountId, String)>) -> Result<()> {
     let rows = noted.iter().filter_map(|(token, noted)| {
-        let (owner, name) = tokens.get(token)?;
+        let (token, (owner, name)) = tokens.get_key_value(&(*token).into())?;
         Some(noted.row(token, owner, name))
     });
     let rows: Vec<Refusal> = rows.collect();

@@ -1,5 +1,7 @@
 //! Sessions: a person signed in at one browser. The row is what counts; the browser holds a key whose digest finds it.
 
+pub mod everywhere;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -187,42 +189,6 @@ pub fn last_seen(conn: &mut Conn, accounts: &[AccountId]) -> Result<BTreeMap<Acc
         .select((sessions::account_id, diesel::dsl::max(sessions::seen_at)));
     let seen: Vec<(AccountId, Option<Stamp>)> = seen.load(conn)?;
     Ok(seen.into_iter().filter_map(|(account, at)| Some((account, at?))).collect())
-}
-
-/// Those that are meant, all of them or none: another's session and one that has ended are missing alike.
-pub fn chosen(
-    conn: &mut Conn,
-    account: &AccountId,
-    present: &SessionId,
-    which: &Which,
-    now: Stamp,
-    policy: &Policy,
-) -> Result<Vec<Session>> {
-    let mut found = living(conn, account, present, now, policy)?;
-    match which {
-        Which::Others => found.retain(|session| session.id != *present),
-        Which::These(ids) => {
-            found.retain(|session| ids.contains(&session.id));
-            if !ids.iter().all(|id| found.iter().any(|session| session.id == *id)) {
-                return Err(Error::Missing);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Ends sessions of the actor's own account; their keys are dead when this is answered.
-pub fn end_chosen(tx: &mut Tx<'_>, actor: &Actor, present: &SessionId, which: &Which) -> Result<Vec<SessionId>> {
-    let account = actor.account.as_ref().ok_or(Error::SignedOut)?;
-    let mut ended = Vec::new();
-    for session in chosen(tx.conn, account, present, which, tx.now, tx.policy)? {
-        diesel::delete(sessions::table.find(&session.id)).execute(tx.conn).or_missing()?;
-        let detail =
-            serde_json::json!({ "ip": session.ip, "agent": session.agent, "signed_in_at": session.created_at });
-        audit::record(tx, actor, "session.end", Subject::session(&session.id), Some(account), detail)?;
-        ended.push(session.id);
-    }
-    Ok(ended)
 }
 
 /// Rows that no request can use any more.

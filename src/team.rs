@@ -241,7 +241,8 @@ pub struct Listed {
     pub services: i64,
 }
 
-pub fn list(conn: &mut Conn, actor: &Actor, q: &str, after: Option<&TeamId>) -> Result<Page> {
+/// Up to `most` rows.
+pub fn list(conn: &mut Conn, actor: &Actor, q: &str, after: Option<&TeamId>, most: i64) -> Result<Page> {
     let everybody = actor.may_as(Relation::Other, Deed::SeeTeam);
     let mine = actor.account.clone();
     let found = || {
@@ -273,17 +274,17 @@ pub fn list(conn: &mut Conn, actor: &Actor, q: &str, after: Option<&TeamId>) -> 
     };
     let total: i64 = found().count().get_result(conn)?;
     let before = if last.is_some() { total - behind().count().get_result::<i64>(conn)? } else { 0 };
-    let newer = match before > PAGE {
+    let newer = match before > most {
         true => {
-            let place = found().order((teams::name, teams::id)).offset(before - PAGE - 1).limit(1);
+            let place = found().order((teams::name, teams::id)).offset(before - most - 1).limit(1);
             place.select(teams::id).first(conn).optional()?
         }
         false => None,
     };
     let mut rows: Vec<Team> =
-        behind().order((teams::name, teams::id)).limit(PAGE + 1).select(Team::as_select()).load(conn)?;
-    let more = rows.len() as i64 > PAGE;
-    rows.truncate(PAGE as usize);
+        behind().order((teams::name, teams::id)).limit(most + 1).select(Team::as_select()).load(conn)?;
+    let more = rows.len() as i64 > most;
+    rows.truncate(usize::try_from(most).unwrap_or_default());
     let older = more.then(|| rows.last().map(|team| team.id.clone())).flatten();
     Ok(Page { rows: dress(conn, rows)?, total, before, older, newer })
 }

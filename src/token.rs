@@ -239,7 +239,11 @@ pub fn must_reach(actor: &Actor, owner: &Account) -> Result<()> {
 
 /// The account that a token speaks for, as the actor of what its value does in Hallpass itself. The index has let it in; here
 /// it is looked at again, in the transaction of what it does.
-pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Result<Actor> {
+pub fn speaker(conn: &mut Conn, id: &TokenId, generation: i64, now: Stamp, origin: Origin) -> Result<Actor> {
+    let value: Generation = generations::table.find((id, generation)).select(Generation::as_select()).first(conn)?;
+    if value.ends_at.is_some_and(|end| end <= now) {
+        return Err(Error::SignedOut);
+    }
     let token: Token = tokens::table.find(id).select(Token::as_select()).first(conn)?;
     let account = account::by_id(conn, &token.owner_id)?;
     match status(&token, None, !account.is_living(), now, TimeDelta::zero()) {
@@ -248,7 +252,7 @@ pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Res
             account: Some(account.id),
             name: account.name,
             role: account.role,
-            via: Via::Token(id.clone()),
+            via: Via::Token { id: id.clone(), generation },
             origin,
         }),
     }
@@ -256,8 +260,14 @@ pub fn speaker(conn: &mut Conn, id: &TokenId, now: Stamp, origin: Origin) -> Res
 
 /// The token that an actor speaks by.
 pub fn spoken_by(conn: &mut Conn, actor: &Actor) -> Result<Token> {
-    let Via::Token(id) = &actor.via else { return Err(Error::SignedOut) };
+    let Via::Token { id, .. } = &actor.via else { return Err(Error::SignedOut) };
     Ok(tokens::table.find(id).select(Token::as_select()).first(conn)?)
+}
+
+/// The value of it that was sent.
+pub fn value_spoken_by(conn: &mut Conn, actor: &Actor) -> Result<Generation> {
+    let Via::Token { id, generation } = &actor.via else { return Err(Error::SignedOut) };
+    Ok(generations::table.find((id, generation)).select(Generation::as_select()).first(conn)?)
 }
 
 /// All of them, each [`changeable`], in the order of their ids; or an error.

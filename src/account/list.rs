@@ -15,6 +15,7 @@ use crate::tx::Tx;
 use crate::types::{AccountId, AccountKind, Role, Stamp};
 use crate::{audit, session, token};
 
+/// Rows of a page for people.
 pub const PAGE: i64 = 50;
 /// Letters of a word that the search looks at.
 const LONGEST: usize = 64;
@@ -85,6 +86,8 @@ pub struct Ask {
     pub q: String,
     /// Where the former page ended: the last row's id.
     pub after: Option<AccountId>,
+    /// Rows of a page.
+    pub most: i64,
 }
 
 pub struct Page {
@@ -139,7 +142,7 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
     };
     let ordered = found!(ask, ask.filter)
         .order((accounts::name_key.asc(), accounts::id.asc()))
-        .limit(PAGE + 1)
+        .limit(ask.most + 1)
         .select(Account::as_select());
     let mut rows: Vec<Account> = match &last {
         None => ordered.load(conn)?,
@@ -149,8 +152,8 @@ pub fn page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
             .filter(accounts::name_key.gt::<&String>(name).or(accounts::id.gt::<&AccountId>(id)))
             .load(conn)?,
     };
-    let more = rows.len() as i64 > PAGE;
-    rows.truncate(PAGE as usize);
+    let more = rows.len() as i64 > ask.most;
+    rows.truncate(usize::try_from(ask.most).unwrap_or_default());
     let next = rows.last().filter(|_| more).map(|account| account.id.clone());
     let former = match last {
         None => None,
@@ -166,7 +169,7 @@ fn former(conn: &mut Conn, ask: &Ask, last: &(String, AccountId)) -> Result<Opti
         .filter(accounts::name_key.le(name))
         .filter(accounts::name_key.lt(name).or(accounts::id.le(id)))
         .order((accounts::name_key.desc(), accounts::id.desc()))
-        .offset(PAGE)
+        .offset(ask.most)
         .limit(1);
     Ok(before.select(accounts::id).first(conn).optional()?)
 }

@@ -8,7 +8,7 @@ use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
 use super::input::{Body, IfMatch, Query};
 use super::json::{AccountEdit, AccountQuery, Invitation, List, NewAccount, Person};
-use super::tokens::{cut, limit};
+use super::page::{cursor, limit, lost};
 use crate::account::list::{Ask, Filter, one, page};
 use crate::account::{self, Account, Order, PersonDraft, Wish};
 use crate::actor::{Actor, Deed, Relation};
@@ -25,26 +25,24 @@ pub async fn list(
     app: web::Data<Arc<App>>,
 ) -> Result<Told<List<Person>>, Refused> {
     let asked = query.0;
-    let status = asked.status.unwrap_or_default();
-    let filter = Filter::parse(&status);
-    if filter.word() != status {
-        return Err(Refused::field("status", "Filter by invited or disabled."));
-    }
-    let after = asked.after.map(|cursor| AccountId::from(cursor.as_str()));
-    let ask = Ask { filter, role: asked.role, q: asked.q, after };
-    let (now, most) = (app.now(), limit(asked.limit)?);
+    let filter = match asked.status.as_deref() {
+        None => Filter::All,
+        Some(word @ ("invited" | "disabled")) => Filter::parse(word),
+        Some(_) => return Err(Refused::field("status", "Filter by invited or disabled.")),
+    };
+    let ask = Ask { filter, role: asked.role, q: asked.q, after: cursor(asked.after)?, most: limit(asked.limit)? };
+    let now = app.now();
     let found = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         actor.must_as(Relation::OtherPerson, Deed::Administer)?;
         must_lead_on(conn, ask.after.as_ref())?;
         page(conn, &ask, now)
     });
-    let page = found.await?;
+    let page = found.await.map_err(lost)?;
     let nth = Filter::EVERY.iter().position(|of| *of == filter).unwrap_or_default();
     let total = page.counts.and_then(|counts| counts.get(nth).copied());
-    let mut items: Vec<Person> = page.rows.iter().map(Person::of).collect();
-    let next = cut(&mut items, most, page.next.map(|id| id.to_string()), |last| last.id.clone());
-    Ok(Told::plain(List { items, next, total }))
+    let items = page.rows.iter().map(Person::of).collect();
+    Ok(Told::plain(List { items, next: page.next.map(|id| id.to_string()), total }))
 }
 
 /// A cursor is the id of an account.

@@ -57,13 +57,15 @@ pub struct Confirmed<M>(Bearer<M>);
 #[derive(Clone)]
 pub struct Caller {
     pub token: TokenId,
+    /// The number of the value that was sent.
+    pub generation: i64,
     pub origin: Origin,
 }
 
 impl Caller {
     /// As whom it acts, looked at again within the transaction of what it does.
     pub fn actor(&self, conn: &mut Conn, now: Stamp) -> Result<Actor> {
-        token::speaker(conn, &self.token, now, self.origin.clone())
+        token::speaker(conn, &self.token, self.generation, now, self.origin.clone())
     }
 }
 
@@ -207,8 +209,13 @@ fn let_in(
     match decide(app, now, &credential, client) {
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
-            let caller = Caller { token: pass.value.token.id(), origin: origin(request, config) };
-            request.extensions_mut().insert(Asker::Program(caller.token.clone(), caller.origin.clone()));
+            let caller =
+                Caller { token: pass.value.token.id(), generation: pass.value.number, origin: origin(request, config) };
+            request.extensions_mut().insert(Asker::Program {
+                token: caller.token.clone(),
+                generation: caller.generation,
+                origin: caller.origin.clone(),
+            });
             Ok(caller)
         }
         Err(denial) => {

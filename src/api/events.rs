@@ -8,7 +8,7 @@ use super::answer::{Refused, Told};
 use super::bearer::Bearer;
 use super::input::Query;
 use super::json::{Event, EventQuery, List};
-use super::tokens::limit;
+use super::page::{cursor, limit};
 use crate::actor::Deed;
 use crate::app::App;
 use crate::audit::filter::Filter;
@@ -23,7 +23,7 @@ pub async fn list(
 ) -> Result<Told<List<Event>>, Refused> {
     let asked = query.0;
     let filter = Filter { action: asked.action, subject: asked.subject, q: asked.q, ..Filter::default() };
-    let (most, after) = (limit(asked.limit)?, asked.after.map(|cursor| EventId::from(cursor.as_str())));
+    let (most, after) = (limit(asked.limit)?, cursor::<EventId>(asked.after)?);
     let (now, is_all) = (app.now(), asked.all);
     let page = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;

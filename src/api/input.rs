@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::{Refused, etag};
+use super::json::shape::LONGEST_PARAMETER;
 use crate::actor::Actor;
 use crate::catalogue::description;
 use crate::error::Error;
@@ -142,6 +143,46 @@ where
     Option::<T>::deserialize(from).map(Some)
 }
 
+/// A whole number that may be left out; JSON knows no difference between 30 and 30.0.
+pub fn whole_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    Ok(Option::<Whole>::deserialize(from)?.map(|number| number.0))
+}
+
+/// The same, where `null` says "none".
+pub fn given_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<u32>>, D::Error> {
+    whole_number(from).map(Some)
+}
+
+struct Whole(u32);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Whole, D::Error> {
+        let number = serde_json::Number::deserialize(from)?;
+        let exact =
+            number.as_u64().or_else(|| number.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64));
+        let fitting = exact.and_then(|n| u32::try_from(n).ok());
+        fitting
+            .map(Whole)
+            .ok_or_else(|| serde::de::Error::custom(format!("{number} is not a whole number from 0 to {}", u32::MAX)))
+    }
+}
+
+/// Whole numbers in JSON that is taken apart later, however they are written.
+pub fn with_whole_numbers(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Number(number) => {
+            match number.as_f64().filter(|n| number.is_f64() && n.fract() == 0.0 && n.abs() < 1e15) {
+                Some(n) => Value::from(n as i64),
+                None => Value::Number(number),
+            }
+        }
+        Value::Array(items) => items.into_iter().map(with_whole_numbers).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, with_whole_numbers(value))).collect(),
+        other => other,
+    }
+}
+
 fn unsupported(wanted: &str) -> Refused {
     Refused::asked(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -173,12 +214,19 @@ fn whole(
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    // A list would be taken member by member.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|cause| not_json(&cause))?;
+        return Err(Refused::field("body", "The body is a JSON object, not a list."));
+    }
     let mut from = serde_json::Deserializer::from_slice(bytes);
     let parsed: T = serde_path_to_error::deserialize(&mut from).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
         match cause.classify() {
             serde_json::error::Category::Data => wrong(&path, &cause.to_string()),
+            // A word of a fixed choice that is no text is told as a fault of the JSON.
+            _ if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() => wrong(&path, &cause.to_string()),
             _ => not_json(&cause),
         }
     })?;
@@ -207,6 +255,9 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T, Refused> {
         }
         if name.contains('\0') || value.contains('\0') {
             return Err(Refused::field(name, "A parameter cannot hold the character NUL."));
+        }
+        if value.chars().count() > LONGEST_PARAMETER {
+            return Err(Refused::field(name, format!("A parameter has up to {LONGEST_PARAMETER} characters.")));
         }
     }
     let from = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));

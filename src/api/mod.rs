@@ -9,8 +9,10 @@ mod catalogue;
 mod events;
 mod input;
 pub mod json;
+mod noun;
 pub mod oauth;
 pub mod openapi;
+mod page;
 mod policy;
 mod services;
 mod sessions;
@@ -86,9 +88,12 @@ routes! {
 
     GET    "/api/v1/methods"                  Bearer<ListMethods>        => catalogue::methods;
     GET    "/api/v1/access-sets"              Bearer<ListSets>           => catalogue::sets;
+    PUT    "/api/v1/access-sets/{slug}"       Confirmed<SaveSet>         => catalogue::save_set;
+    DELETE "/api/v1/access-sets/{slug}"       Confirmed<RemoveSet>       => catalogue::remove_set;
     GET    "/api/v1/apis"                     Bearer<ListApis>           => catalogue::list;
     GET    "/api/v1/apis/{slug}"              Bearer<DescribeApi>        => catalogue::describe;
     PUT    "/api/v1/apis/{slug}"              Confirmed<ImportApi>       => catalogue::import;
+    PATCH  "/api/v1/apis/{slug}"              Confirmed<EditApi>         => catalogue::edit;
     DELETE "/api/v1/apis/{slug}"              Confirmed<RemoveApi>       => catalogue::remove;
 
     GET    "/api/v1/sessions"                 Bearer<ListSessions>       => sessions::list;

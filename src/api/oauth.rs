@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, ResponseError, web};
 use futures_core::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
@@ -33,18 +34,18 @@ pub async fn introspect(
     form: Fields,
     app: web::Data<Arc<App>>,
     config: web::Data<Config>,
-) -> Result<HttpResponse, OauthError> {
+) -> Result<Introspected, OauthError> {
     let presented = form.required("token")?;
     let request = AskedRequest::read(&form)?;
     let now = app.now();
     // Asked of the index, so that what was removed is dead here when it is dead at the proxy.
     let living = holder(&app, now, &Credential::One(presented.into()));
     let (Ok(living), Some(digest)) = (living, Digest::of_value(presented, &app.prefix)) else {
-        return Ok(inactive());
+        return Ok(Introspected::inactive());
     };
     let seen = app.read(move |conn| look(conn, &caller, digest, now)).await?;
     let Some((token, value, owner)) = seen else {
-        return Ok(inactive());
+        return Ok(Introspected::inactive());
     };
     let catalogue = app.catalogue();
     let scopes: Vec<String> = token.scopes.iter().map(|full| catalogue.show(full)).collect();
@@ -68,18 +69,18 @@ pub async fn introspect(
         members.retain(|_, value| !value.is_null());
         members.extend(request.map(|request| request.judge(&app, now, presented)).unwrap_or_default());
     }
-    Ok(told(&answer))
+    Ok(Introspected(answer))
 }
 
 /// `POST /oauth/revoke`: the current value takes its token with it; a former one that is still in its grace period ends alone.
 /// 200 for what is not there or over already (section 2.2).
 pub async fn revoke(
     caller: Confirmed<Introspect>,
-    form: Fields,
+    form: TokenField,
     app: web::Data<Arc<App>>,
-) -> Result<HttpResponse, OauthError> {
-    let Some(digest) = Digest::of_value(form.required("token")?, &app.prefix) else {
-        return Ok(done());
+) -> Result<Over, OauthError> {
+    let Some(digest) = Digest::of_value(form.0.required("token")?, &app.prefix) else {
+        return Ok(Over);
     };
     let revoked = app.write(move |tx| {
         // Drawn first: what is looked at below is what is changed.
@@ -100,7 +101,7 @@ pub async fn revoke(
         Ok(Revoked::Done)
     });
     match revoked.await? {
-        Revoked::Done => Ok(done()),
+        Revoked::Done => Ok(Over),
         Revoked::Foreign => Err(OauthError::Foreign),
     }
 }
@@ -175,19 +176,35 @@ fn seconds(at: Option<Stamp>) -> Option<i64> {
     at.map(|at| at.utc().timestamp())
 }
 
-fn inactive() -> HttpResponse {
-    told(&json!({ "active": false }))
+/// What a token is worth.
+pub struct Introspected(Value);
+
+impl Introspected {
+    fn inactive() -> Introspected {
+        Introspected(json!({ "active": false }))
+    }
 }
 
-fn told(answer: &Value) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .content_type("application/json")
-        .body(answer.to_string())
+impl Responder for Introspected {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .content_type("application/json")
+            .body(self.0.to_string())
+    }
 }
 
-fn done() -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish()
+/// The token is over, whatever it was.
+pub struct Over;
+
+impl Responder for Over {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish()
+    }
 }
 
 /// The fields of a request, each at most once (RFC 6749 section 3.2). An empty one counts as left out.
@@ -228,6 +245,19 @@ impl FromRequest for Fields {
             }
             Ok(Fields(fields))
         })
+    }
+}
+
+/// The fields of a request that is about the field `token` alone.
+pub struct TokenField(Fields);
+
+impl FromRequest for TokenField {
+    type Error = OauthError;
+    type Future = LocalBoxFuture<'static, Result<TokenField, OauthError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let fields = Fields::from_request(request, payload);
+        Box::pin(async move { fields.await.map(TokenField) })
     }
 }
 

@@ -1,8 +1,10 @@
 //! The API's own description (OpenAPI 3.1), from the route table, the handlers' signatures and the types of its JSON.
 
+mod links;
+
 use std::collections::BTreeMap;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -10,7 +12,8 @@ use utoipa::openapi::{RefOr, Schema};
 use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed, Guard, Living, PASSWORD, Stranger};
 use super::input::{Body, Document, IfMatch, Query, Repeatable};
-use super::json::Problem;
+use super::json::{Problem, shape};
+use super::oauth::{Introspected, OauthError, Over};
 use super::{ROUTES, Row, operations};
 use crate::scope::OWN_API;
 
@@ -87,6 +90,12 @@ impl Operation {
         self.answers.insert(status, answer);
     }
 
+    fn form(&mut self, schema: Value) {
+        self.body = Some(json!({
+            "required": true, "content": { "application/x-www-form-urlencoded": { "schema": schema } },
+        }));
+    }
+
     fn header(&mut self, name: &str, text: &str) {
         self.parameters.push(json!({
             "name": name, "in": "header", "required": false, "description": text, "schema": { "type": "string" },
@@ -111,10 +120,12 @@ impl<T> Part for web::Path<T> {}
 impl<T: ToSchema> Part for Body<T> {
     fn tell(operation: &mut Operation) {
         let schema = operation.schema::<T>();
-        let required = !json!(T::schema())["required"].is_null();
+        let mut whole = json!(T::schema());
+        shape::tell(&T::name(), &mut whole);
+        let required = whole["required"].as_array().is_some_and(|names| !names.is_empty()) || !whole["anyOf"].is_null();
         operation.body = Some(json!({ "required": required, "content": { "application/json": { "schema": schema } } }));
         operation.problems.extend([
-            ("400", "The body is not JSON."),
+            ("400", "The body is not JSON, or the credential is not one word."),
             ("413", "The body is too large."),
             ("415", "The body is of another type than JSON."),
             ("422", "A member is unknown or cannot be taken; `errors` says which."),
@@ -124,8 +135,22 @@ impl<T: ToSchema> Part for Body<T> {
 
 impl Part for Document {
     fn tell(operation: &mut Operation) {
-        let any =
-            json!({ "schema": { "type": "object", "description": "An OpenAPI 3.0, 3.1 or Swagger 2.0 description" } });
+        let any = json!({ "schema": {
+            "type": "object",
+            "description": "An OpenAPI 3.0, 3.1, 3.2 or Swagger 2.0 description.",
+            "anyOf": [
+                {
+                    "required": ["openapi"],
+                    "properties": { "openapi": { "type": "string", "pattern": r"^3\.[012]\.[0-9]+$" } },
+                },
+                { "required": ["swagger"], "properties": { "swagger": { "type": "string", "enum": ["2.0"] } } },
+            ],
+            "example": {
+                "openapi": "3.1.0",
+                "info": { "title": "Zones", "version": "1.0.0" },
+                "paths": { "/zones": { "get": { "operationId": "listZones", "tags": ["zones"], "responses": {} } } },
+            },
+        } });
         operation.body = Some(json!({
             "required": true, "content": { "application/json": any, "application/yaml": any },
         }));
@@ -139,11 +164,13 @@ impl Part for Document {
 
 impl<T: ToSchema> Part for Query<T> {
     fn tell(operation: &mut Operation) {
-        let schema = json!(T::schema());
+        let mut schema = json!(T::schema());
+        shape::tell(&T::name(), &mut schema);
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let mut property = property.clone();
             let text = property.as_object_mut().and_then(|members| members.remove("description"));
             without_null(&mut property);
+            shape::tell_parameter(&mut property);
             operation.parameters.push(json!({
                 "name": name, "in": "query", "required": false, "schema": property, "description": text.unwrap_or_default(),
             }));
@@ -204,34 +231,89 @@ impl Answers for Result<Done, Refused> {
 impl Part for super::oauth::Fields {
     fn tell(operation: &mut Operation) {
         let text = |text: &str| json!({ "type": "string", "description": text });
-        let schema = json!({
+        let address = json!([
+            { "type": "string", "format": "ipv4" }, { "type": "string", "format": "ipv6" }, { "type": "string", "maxLength": 0 },
+        ]);
+        let (empty, filled) =
+            (json!({ "type": "string", "maxLength": 0 }), json!({ "type": "string", "minLength": 1 }));
+        operation.form(json!({
             "type": "object",
             "required": ["token"],
             "properties": {
-                "token": text("The value that is asked about."),
+                "token": { "type": "string", "minLength": 1, "description": "The value that is asked about." },
                 "token_type_hint": text("Not needed."),
-                "method": text("Introspection alone: the HTTP method of one request, with `uri`."),
+                "method": text("The HTTP method of one request, with `uri`."),
                 "uri": text("The target of that request."),
                 "api": text("The API that it is for, by its short name."),
-                "ip": text("The client's address."),
+                "ip": { "description": "The client's address.", "anyOf": address },
             },
-        });
-        operation.body = Some(json!({
-            "required": true, "content": { "application/x-www-form-urlencoded": { "schema": schema } },
+            "additionalProperties": { "type": "string" },
+            // An empty field counts as left out.
+            "anyOf": [
+                { "properties": { "method": empty.clone(), "uri": empty } },
+                { "required": ["method", "uri"], "properties": { "method": filled.clone(), "uri": filled } },
+            ],
         }));
     }
 }
 
-impl Answers for Result<HttpResponse, super::oauth::OauthError> {
+impl Part for super::oauth::TokenField {
     fn tell(operation: &mut Operation) {
-        let schema = json!({ "type": "object" });
-        operation.answer("200", "As RFC 7662 or RFC 7009 has it.", Some(schema), json!({}));
+        operation.form(json!({
+            "type": "object",
+            "required": ["token"],
+            "properties": {
+                "token": { "type": "string", "minLength": 1, "description": "The value that is revoked." },
+                "token_type_hint": { "type": "string", "description": "Not needed." },
+            },
+            "additionalProperties": { "type": "string" },
+        }));
+    }
+}
+
+impl Answers for Result<Introspected, OauthError> {
+    fn tell(operation: &mut Operation) {
         let schema = json!({
             "type": "object",
-            "properties": { "error": { "type": "string" }, "error_description": { "type": "string" } },
+            "required": ["active"],
+            "properties": {
+                "active": { "type": "boolean" },
+                "scope": { "type": "string" },
+                "client_id": { "type": "string" },
+                "username": { "type": "string" },
+                "token_type": { "type": "string" },
+                "exp": { "type": "integer" },
+                "iat": { "type": "integer" },
+                "sub": { "type": "string" },
+                "iss": { "type": "string" },
+                "jti": { "type": "string" },
+                "token_name": { "type": "string" },
+                "account_kind": { "type": "string" },
+                "role": { "type": "string" },
+                "allowed": { "type": "boolean", "description": "Of the request that was asked about." },
+                "required_scope": { "type": "string" },
+                "refused_by": { "type": "string", "description": "The rule that refuses it." },
+            },
         });
-        operation.answer("400", "The request cannot be taken (RFC 6749 section 5.2).", Some(schema), json!({}));
+        operation.answer("200", "What it is worth (RFC 7662 section 2.2).", Some(schema), json!({}));
+        refused_as_oauth(operation);
     }
+}
+
+impl Answers for Result<Over, OauthError> {
+    fn tell(operation: &mut Operation) {
+        operation.answer("200", "It is over, whatever it was (RFC 7009 section 2.2).", None, json!({}));
+        refused_as_oauth(operation);
+    }
+}
+
+fn refused_as_oauth(operation: &mut Operation) {
+    let schema = json!({
+        "type": "object",
+        "required": ["error"],
+        "properties": { "error": { "type": "string" }, "error_description": { "type": "string" } },
+    });
+    operation.answer("400", "The request cannot be taken (RFC 6749 section 5.2).", Some(schema), json!({}));
 }
 
 /// The whole description.
@@ -241,7 +323,11 @@ pub fn document(public_url: &str) -> Value {
     let mut problem = Operation::default();
     problem.schema::<Problem>();
     let mut learn = |operation: &mut Operation| {
-        schemas.extend(operation.schemas.drain(..).map(|(name, schema)| (name, json!(schema))));
+        for (name, schema) in operation.schemas.drain(..) {
+            let mut schema = json!(schema);
+            shape::tell(&name, &mut schema);
+            schemas.insert(name, schema);
+        }
     };
     learn(&mut problem);
     for (row, mut operation) in ROUTES.iter().zip(operations()) {
@@ -249,6 +335,7 @@ pub fn document(public_url: &str) -> Value {
         let told = told(row, operation);
         paths.entry(row.path).or_default().insert(row.method.to_ascii_lowercase(), told);
     }
+    links::add(&mut paths, &schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -266,17 +353,24 @@ pub fn document(public_url: &str) -> Value {
     })
 }
 
+fn operation_id(row: &Row) -> String {
+    row.handler.split("::").map(str::trim).collect::<Vec<_>>().join("_")
+}
+
 fn told(row: &Row, operation: Operation) -> Value {
     let tag = row.scope.map_or("auth", |(service, _)| service);
     let mut parameters = operation.parameters;
     for name in row.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
-        let path =
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } });
-        parameters.insert(0, path);
+        let schema = match name {
+            "slug" => json!({ "type": "string", "pattern": shape::SLUG }),
+            _ => shape::id(),
+        };
+        parameters.insert(0, json!({ "name": name, "in": "path", "required": true, "schema": schema }));
     }
     let mut problems = operation.problems;
     problems.push(("500", "A fault of ours, or the database is out of reach (503)."));
     if row.guard != Guard::Stranger {
+        problems.push(("400", "The credential is there twice, or is not one word."));
         problems.push(("401", "No token was sent, or it is not valid."));
         problems.push(("403", "The token may not: its scopes, its addresses, its bounds, or the role of its account."));
     } else {
@@ -296,7 +390,7 @@ fn told(row: &Row, operation: Operation) -> Value {
         });
     }
     let mut told = json!({
-        "operationId": row.handler.split("::").map(str::trim).collect::<Vec<_>>().join("_"),
+        "operationId": operation_id(row),
         "summary": row.summary,
         "tags": [tag],
         "responses": answers,

@@ -6,7 +6,7 @@ use actix_web::web;
 
 use super::answer::{Refused, Told};
 use super::bearer::{Bearer, Confirmed};
-use super::input::{Body, IfMatch, Query, read};
+use super::input::{Body, IfMatch, Query, read, with_whole_numbers};
 use super::json::{PolicyEdit, PolicyJson, PolicyQuery};
 use crate::actor::Deed;
 use crate::app::App;
@@ -35,14 +35,14 @@ pub async fn edit(
 ) -> Result<Told<PolicyJson>, Refused> {
     let file = app.policy();
     let Saved { version, policy } = app.read(move |conn| current(conn, &file)).await?;
+    let mut settings = serde_json::to_value(&policy).map_err(Error::internal)?;
+    if let Some(settings) = settings.as_object_mut() {
+        settings.extend(body.value.0.into_iter().map(|(name, value)| (name, with_whole_numbers(value))));
+    }
+    let policy: Policy = read(settings)?;
     if !seen.allows(version) {
         return Err(Refused::of_edit(Error::Stale));
     }
-    let mut settings = serde_json::to_value(&policy).map_err(Error::internal)?;
-    if let Some(settings) = settings.as_object_mut() {
-        settings.extend(body.value.0);
-    }
-    let policy: Policy = read(settings)?;
     let existing = if query.0.cut { Existing::Cut { end_now: false } } else { Existing::Keep };
     let proposal = Proposal { seen: version, policy };
     let now = app

@@ -9,7 +9,7 @@ use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
 use super::input::{Body, IfMatch, Query};
 use super::json::{List, NewService, NounQuery, Service, ServiceEdit, ServiceOwner};
-use super::tokens::{cut, limit};
+use super::noun::{self, Noun};
 use crate::account::service::list::{Which, owner_names, page};
 use crate::account::service::{self, Owner, ServiceDraft};
 use crate::account::{self, Account};
@@ -18,26 +18,36 @@ use crate::app::App;
 use crate::catalogue::own::{DescribeService, EditService, GenerateService, ListServices, RemoveService};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::types::{AccountId, TeamId};
+use crate::types::{AccountId, Stamp, TeamId};
+
+/// The noun of the list and of the look at one.
+struct Services;
+
+impl Noun for Services {
+    type Id = AccountId;
+    type Row = Service;
+    type Whole = Service;
+
+    fn page(conn: &mut Conn, actor: &Actor, q: &str, after: Option<&AccountId>, most: i64) -> Result<List<Service>> {
+        must_lead_on(conn, after)?;
+        let page = page(conn, actor, &Which::Visible, q, after, most)?;
+        let items = page.rows.iter().map(|listed| Service::of(&listed.account, listed.owner.clone())).collect();
+        Ok(List { items, next: page.older.map(|id| id.to_string()), total: Some(page.total) })
+    }
+
+    fn told(conn: &mut Conn, actor: &Actor, id: &AccountId, _: Stamp) -> Result<(Service, i64)> {
+        let (account, _): (Account, _) = service::visible(conn, actor, id)?;
+        let name = owner_names(conn, std::slice::from_ref(&account))?.remove(&account.id).unwrap_or_default();
+        Ok((Service::of(&account, name), account.version))
+    }
+}
 
 pub async fn list(
     caller: Bearer<ListServices>,
     query: Query<NounQuery>,
     app: web::Data<Arc<App>>,
 ) -> Result<Told<List<Service>>, Refused> {
-    let asked = query.0;
-    let (now, most) = (app.now(), limit(asked.limit)?);
-    let after = asked.after.map(|cursor| AccountId::from(cursor.as_str()));
-    let found = app.read(move |conn| {
-        let actor = caller.actor(conn, now)?;
-        must_lead_on(conn, after.as_ref())?;
-        page(conn, &actor, &Which::Visible, &asked.q, after.as_ref())
-    });
-    let page = found.await?;
-    let mut items: Vec<Service> =
-        page.rows.iter().map(|listed| Service::of(&listed.account, listed.owner.clone())).collect();
-    let next = cut(&mut items, most, page.older.map(|id| id.to_string()), |last| last.id.clone());
-    Ok(Told::plain(List { items, next, total: Some(page.total) }))
+    noun::list::<Services>(&caller, query.0, &app).await
 }
 
 pub async fn describe(
@@ -45,13 +55,7 @@ pub async fn describe(
     id: web::Path<String>,
     app: web::Data<Arc<App>>,
 ) -> Result<Told<Service>, Refused> {
-    let now = app.now();
-    let found = app.read(move |conn| {
-        let actor = caller.actor(conn, now)?;
-        told(conn, &actor, &AccountId::from(id.as_str()))
-    });
-    let (service, version) = found.await?;
-    Ok(Told::tagged(service, version))
+    noun::describe::<Services>(&caller, &id, &app).await
 }
 
 pub async fn generate(
@@ -69,7 +73,7 @@ pub async fn generate(
         let draft = ServiceDraft { name: typed.name, description: typed.description.unwrap_or_default(), role };
         let new = draft.check(tx.conn, &actor, None)?;
         let account = service::make(tx, &actor, &new, &owner)?;
-        Ok(told(tx.conn, &actor, &account.id)?.0)
+        Ok(Services::told(tx.conn, &actor, &account.id, tx.now)?.0)
     });
     let body = made.await?;
     let location = format!("/api/v1/service-accounts/{}", body.id);
@@ -107,7 +111,7 @@ pub async fn edit(
         if let Some(enabled) = edit.enabled {
             service::set_enabled(tx, &actor, &account.id, enabled)?;
         }
-        told(tx.conn, &actor, &account.id)
+        Services::told(tx.conn, &actor, &account.id, tx.now)
     });
     let (service, version) = edited.await.map_err(Refused::of_edit)?;
     Ok(Told::tagged(service, version))
@@ -132,10 +136,4 @@ fn owner(named: ServiceOwner) -> Owner {
         ServiceOwner::Person(id) => Owner::Person(AccountId::from(id.as_str())),
         ServiceOwner::Team(id) => Owner::Team(TeamId::from(id.as_str())),
     }
-}
-
-fn told(conn: &mut Conn, actor: &Actor, id: &AccountId) -> Result<(Service, i64)> {
-    let (account, _): (Account, _) = service::visible(conn, actor, id)?;
-    let name = owner_names(conn, std::slice::from_ref(&account))?.remove(&account.id).unwrap_or_default();
-    Ok((Service::of(&account, name), account.version))
 }

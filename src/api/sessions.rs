@@ -5,31 +5,32 @@ use std::sync::Arc;
 use actix_web::web;
 
 use super::answer::{Done, Refused, Told};
-use super::bearer::{Bearer, Confirmed};
-use super::json::{List, Session};
+use super::bearer::{Bearer, Caller, Confirmed};
+use super::input::Query;
+use super::json::{List, Session, SessionQuery};
+use super::page;
 use crate::app::App;
 use crate::catalogue::own::{EndSessions, ListSessions};
 use crate::error::Error;
-use crate::session::{self, Which};
-use crate::token;
-use crate::types::{SessionId, TokenId};
+use crate::session::Which;
+use crate::session::everywhere;
+use crate::types::SessionId;
 
-/// No browser's: what speaks here is a token.
-const NONE: &str = "-";
-
-pub async fn list(caller: Bearer<ListSessions>, app: web::Data<Arc<App>>) -> Result<Told<List<Session>>, Refused> {
-    let (now, policy) = (app.now(), app.policy());
+pub async fn list(
+    caller: Bearer<ListSessions>,
+    query: Query<SessionQuery>,
+    app: web::Data<Arc<App>>,
+) -> Result<Told<List<Session>>, Refused> {
+    let (now, policy, present) = (app.now(), app.policy(), present(&caller));
     let listed = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         let account = actor.account.as_ref().ok_or(Error::SignedOut)?;
-        let programs = token::session::living(conn, account, now)?;
-        let browsers = session::living(conn, account, &NONE.into(), now, &policy)?;
-        let programs = programs.iter().map(|listed| Session::of_program(listed, caller.token == listed.token.id));
-        let browsers = browsers.iter().map(|session| Session::of_browser(session, &policy));
-        Ok(programs.chain(browsers).collect::<Vec<Session>>())
+        let places = everywhere::living(conn, account, &present, now, &policy)?;
+        Ok(places.iter().map(|place| Session::of(place, place.id == present)).collect())
     });
-    let items = listed.await?;
-    Ok(Told::plain(List { total: Some(items.len() as i64), items, next: None }))
+    let asked = query.0;
+    let list = page::of_whole(listed.await?, asked.limit, asked.after.as_deref(), |one: &Session| one.id.clone());
+    Ok(Told::plain(list?))
 }
 
 pub async fn end(
@@ -37,29 +38,26 @@ pub async fn end(
     id: web::Path<String>,
     app: web::Data<Arc<App>>,
 ) -> Result<Done, Refused> {
+    let which = Which::These(vec![SessionId::from(id.as_str())]);
+    end_chosen(&caller, which, &app).await
+}
+
+pub async fn end_others(caller: Confirmed<EndSessions>, app: web::Data<Arc<App>>) -> Result<Done, Refused> {
+    end_chosen(&caller, Which::Others, &app).await
+}
+
+async fn end_chosen(caller: &Caller, which: Which, app: &Arc<App>) -> Result<Done, Refused> {
+    let caller = caller.clone();
     app.write(move |tx| {
         tx.version()?;
         let actor = caller.actor(tx.conn, tx.now)?;
-        let program = TokenId::from(id.as_str());
-        match token::session::end_chosen(tx, &actor, |id| *id == program)? {
-            0 => {
-                let which = Which::These(vec![SessionId::from(id.as_str())]);
-                session::end_chosen(tx, &actor, &NONE.into(), &which).map(drop)
-            }
-            _ => Ok(()),
-        }
+        everywhere::end_chosen(tx, &actor, &present(&caller), &which).map(drop)
     })
     .await?;
     Ok(Done)
 }
 
-pub async fn end_others(caller: Confirmed<EndSessions>, app: web::Data<Arc<App>>) -> Result<Done, Refused> {
-    app.write(move |tx| {
-        tx.version()?;
-        let actor = caller.actor(tx.conn, tx.now)?;
-        token::session::end_chosen(tx, &actor, |id| *id != caller.token)?;
-        session::end_chosen(tx, &actor, &NONE.into(), &Which::Others).map(drop)
-    })
-    .await?;
-    Ok(Done)
+/// The session that the caller speaks by, where it is one.
+fn present(caller: &Caller) -> SessionId {
+    SessionId::from(caller.token.as_str())
 }

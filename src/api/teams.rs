@@ -8,35 +8,46 @@ use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Confirmed};
 use super::input::{Body, IfMatch, Query};
 use super::json::{List, Member, Membership, NewTeam, NounQuery, Team, TeamEdit, TeamTold};
-use super::tokens::{cut, limit};
+use super::noun::{self, Noun};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::catalogue::own::{ChangeMembers, DescribeTeam, EditTeam, GenerateTeam, ListTeams, RemoveTeam};
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::team::{self, TeamDraft, member};
-use crate::types::{AccountId, TeamId};
+use crate::types::{AccountId, Stamp, TeamId};
+
+/// The noun of the list and of the look at one.
+struct Teams;
+
+impl Noun for Teams {
+    type Id = TeamId;
+    type Row = Team;
+    type Whole = TeamTold;
+
+    fn page(conn: &mut Conn, actor: &Actor, q: &str, after: Option<&TeamId>, most: i64) -> Result<List<Team>> {
+        if let Some(after) = after {
+            team::visible(conn, actor, after)
+                .map_err(|_| Error::invalid("after", "This cursor leads nowhere. Begin again without it."))?;
+        }
+        let page = team::list(conn, actor, q, after, most)?;
+        let items = page.rows.iter().map(Team::of).collect();
+        Ok(List { items, next: page.older.map(|id| id.to_string()), total: Some(page.total) })
+    }
+
+    fn told(conn: &mut Conn, actor: &Actor, id: &TeamId, _: Stamp) -> Result<(TeamTold, i64)> {
+        let (team, _) = team::visible(conn, actor, id)?;
+        let members = member::all(conn, id)?.iter().map(Member::of).collect();
+        Ok((TeamTold::of(&team, members), team.version))
+    }
+}
 
 pub async fn list(
     caller: Bearer<ListTeams>,
     query: Query<NounQuery>,
     app: web::Data<Arc<App>>,
 ) -> Result<Told<List<Team>>, Refused> {
-    let asked = query.0;
-    let (now, most) = (app.now(), limit(asked.limit)?);
-    let after = asked.after.map(|cursor| TeamId::from(cursor.as_str()));
-    let found = app.read(move |conn| {
-        let actor = caller.actor(conn, now)?;
-        if let Some(after) = &after {
-            team::visible(conn, &actor, after)
-                .map_err(|_| Error::invalid("after", "This cursor leads nowhere. Begin again without it."))?;
-        }
-        team::list(conn, &actor, &asked.q, after.as_ref())
-    });
-    let page = found.await?;
-    let mut items: Vec<Team> = page.rows.iter().map(Team::of).collect();
-    let next = cut(&mut items, most, page.older.map(|id| id.to_string()), |last| last.id.clone());
-    Ok(Told::plain(List { items, next, total: Some(page.total) }))
+    noun::list::<Teams>(&caller, query.0, &app).await
 }
 
 pub async fn describe(
@@ -44,13 +55,7 @@ pub async fn describe(
     id: web::Path<String>,
     app: web::Data<Arc<App>>,
 ) -> Result<Told<TeamTold>, Refused> {
-    let now = app.now();
-    let found = app.read(move |conn| {
-        let actor = caller.actor(conn, now)?;
-        told(conn, &actor, &TeamId::from(id.as_str()))
-    });
-    let (team, version) = found.await?;
-    Ok(Told::tagged(team, version))
+    noun::describe::<Teams>(&caller, &id, &app).await
 }
 
 pub async fn generate(
@@ -69,7 +74,7 @@ pub async fn generate(
             None => actor.account.iter().cloned().collect(),
         };
         let team = team::make(tx, &actor, &new, &managers)?;
-        Ok(told(tx.conn, &actor, &team.id)?.0)
+        Ok(Teams::told(tx.conn, &actor, &team.id, tx.now)?.0)
     });
     let body = made.await?;
     let location = format!("/api/v1/teams/{}", body.id);
@@ -97,7 +102,7 @@ pub async fn edit(
         };
         let to = draft.check(tx.conn, Some(&before.id))?;
         team::edit(tx, &actor, &before.id, before.version, &to)?;
-        told(tx.conn, &actor, &before.id)
+        Teams::told(tx.conn, &actor, &before.id, tx.now)
     });
     let (team, version) = edited.await.map_err(Refused::of_edit)?;
     Ok(Told::tagged(team, version))
@@ -155,10 +160,4 @@ pub async fn remove_member(
     })
     .await?;
     Ok(Done)
-}
-
-fn told(conn: &mut Conn, actor: &Actor, id: &TeamId) -> Result<(TeamTold, i64)> {
-    let (team, _) = team::visible(conn, actor, id)?;
-    let members = member::all(conn, id)?.iter().map(Member::of).collect();
-    Ok((TeamTold::of(&team, members), team.version))
 }

@@ -8,6 +8,7 @@ use super::answer::{Done, Made, Refused, Told};
 use super::bearer::{Bearer, Caller, Confirmed};
 use super::input::{Body, IfMatch, Query, Repeatable};
 use super::json::{List, NewToken, Regeneration, Removal, Revealed, Token, TokenEdit, TokenQuery};
+use super::page::{cursor, limit, lost};
 use crate::account::{self, Account};
 use crate::actor::Actor;
 use crate::app::App;
@@ -25,9 +26,6 @@ use crate::token::{self, Expiry, Limits, Standing, TokenDraft};
 use crate::tx::Tx;
 use crate::types::{AccountId, Stamp, TokenId};
 
-const USUAL_LIMIT: u16 = 50;
-const LIMIT: u16 = 200;
-
 pub async fn list(
     caller: Bearer<ListTokens>,
     query: Query<TokenQuery>,
@@ -35,9 +33,8 @@ pub async fn list(
 ) -> Result<Told<List<Token>>, Refused> {
     let asked = query.0;
     let of = match (asked.all, &asked.owner) {
-        (true, Some(_)) => return Err(Refused::field("owner", "Ask for one owner or for all, not for both.")),
+        (_, Some(owner)) => Of::Account(AccountId::from(owner.as_str())),
         (true, None) => Of::Everyone,
-        (false, Some(owner)) => Of::Account(AccountId::from(owner.as_str())),
         (false, None) => Of::Mine,
     };
     let ask = Ask {
@@ -48,14 +45,14 @@ pub async fn list(
         q: asked.q,
         sort: sort(asked.sort.as_deref())?,
         limit: limit(asked.limit)?,
-        after: asked.after.map(|cursor| TokenId::from(cursor.as_str())),
+        after: cursor(asked.after)?,
     };
     let (now, notice, catalogue) = (app.now(), app.policy().notice(), app.catalogue());
     let page = app.read(move |conn| {
         let actor = caller.actor(conn, now)?;
         query::page(conn, &actor, &ask, now, notice)
     });
-    let page = page.await?;
+    let page = page.await.map_err(lost)?;
     let items = page.rows.iter().map(|row| Token::of(row, &catalogue)).collect();
     Ok(Told::plain(List { items, next: page.next.map(|id| id.to_string()), total: Some(page.total) }))
 }
@@ -69,24 +66,6 @@ fn sort(typed: Option<&str>) -> Result<Sort, Refused> {
             Err(Refused::field("sort", "Sort by created, name, expires or used, with - in front to turn it round."))
         }
     }
-}
-
-/// Rows of a page.
-pub fn limit(typed: Option<u16>) -> Result<i64, Refused> {
-    match typed.unwrap_or(USUAL_LIMIT) {
-        limit @ 1..=LIMIT => Ok(limit.into()),
-        _ => Err(Refused::field("limit", format!("A page has 1 to {LIMIT} rows."))),
-    }
-}
-
-/// Of a page that is longer than was asked for, the first rows; the answer is the cursor of what follows.
-pub fn cut<T>(items: &mut Vec<T>, most: i64, next: Option<String>, id: impl Fn(&T) -> String) -> Option<String> {
-    let most = usize::try_from(most).unwrap_or_default();
-    if items.len() <= most {
-        return next;
-    }
-    items.truncate(most);
-    items.last().map(id)
 }
 
 pub async fn describe(

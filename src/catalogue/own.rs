@@ -58,6 +58,8 @@ macro_rules! own_methods {
 own_methods! {
     "access-sets" "Hallpass access sets" {
         ListSets "list" Viewer Read GET "/api/v1/access-sets" "List access sets";
+        RemoveSet "remove" Admin Delete DELETE "/api/v1/access-sets/{slug}" "Remove an access set";
+        SaveSet "save" Admin Write PUT "/api/v1/access-sets/{slug}" "Make an access set, or change it";
     }
     "accounts" "Hallpass accounts" {
         DescribeAccount "describe" Viewer Read GET "/api/v1/accounts/{id}" "Describe a person";
@@ -68,6 +70,7 @@ own_methods! {
     }
     "apis" "Hallpass APIs" {
         DescribeApi "describe" Admin Read GET "/api/v1/apis/{slug}" "Describe an API";
+        EditApi "edit" Admin Write PATCH "/api/v1/apis/{slug}" "Change the options of an API";
         ImportApi "import" Admin Write PUT "/api/v1/apis/{slug}" "Import an API's description, or replace it";
         ListApis "list" Admin Read GET "/api/v1/apis" "List APIs";
         RemoveApi "remove" Admin Delete DELETE "/api/v1/apis/{slug}" "Remove an API";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::description::{Description, Method as Described, Place};
+use super::description::{Description, Method as Described, Place, ServiceEntry};
 use super::options::ApiOptions;
 use super::set;
 use super::{Api, Assembly, Catalogue, Method, Resource, check_slug, resource};
@@ -37,7 +37,7 @@ pub struct ApiRow {
     pub version: i64,
 }
 
-#[derive(Queryable, Selectable, Insertable, Clone)]
+#[derive(Queryable, Selectable, Insertable, Clone, PartialEq, Eq)]
 #[diesel(table_name = services)]
 #[diesel(check_for_backend(MultiBackend))]
 pub struct ServiceRow {
@@ -47,7 +47,7 @@ pub struct ServiceRow {
     pub summary: String,
 }
 
-#[derive(Queryable, Selectable, Insertable, Clone)]
+#[derive(Queryable, Selectable, Insertable, Clone, PartialEq, Eq)]
 #[diesel(table_name = methods)]
 #[diesel(check_for_backend(MultiBackend))]
 pub struct MethodRow {
@@ -222,8 +222,12 @@ pub fn import(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft) -> Result<ApiId> {
             diesel::insert_into(apis::table).values(&row).execute(tx.conn)?;
         }
     }
-    insert_services(tx, &row.id, &draft.description)?;
-    insert_methods(tx, &row.id, &draft.description.methods)?;
+    for service in service_rows(&row.id, &draft.description) {
+        diesel::insert_into(services::table).values(&service).execute(tx.conn)?;
+    }
+    for method in method_rows(&row.id, &draft.description.methods)? {
+        diesel::insert_into(methods::table).values(&method).execute(tx.conn)?;
+    }
     set::make_at_import(tx, &row.id, &draft.slug, &draft.description.methods, &draft.options)?;
     audit::record(
         tx,
@@ -237,23 +241,21 @@ pub fn import(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft) -> Result<ApiId> {
     Ok(row.id)
 }
 
-fn insert_services(tx: &mut Tx<'_>, api: &ApiId, description: &Description) -> Result<()> {
+fn service_rows(api: &ApiId, description: &Description) -> Vec<ServiceRow> {
     let mut seen = BTreeSet::new();
-    for entry in description.services.iter().filter(|entry| seen.insert(entry.name.clone())) {
-        let row = ServiceRow {
-            api_id: api.clone(),
-            name: entry.name.clone(),
-            title: entry.title.clone(),
-            summary: entry.summary.clone(),
-        };
-        diesel::insert_into(services::table).values(&row).execute(tx.conn)?;
-    }
-    Ok(())
+    let named = description.services.iter().filter(|entry| seen.insert(entry.name.clone()));
+    let row = |entry: &ServiceEntry| ServiceRow {
+        api_id: api.clone(),
+        name: entry.name.clone(),
+        title: entry.title.clone(),
+        summary: entry.summary.clone(),
+    };
+    named.map(row).collect()
 }
 
-fn insert_methods(tx: &mut Tx<'_>, api: &ApiId, described: &[Described]) -> Result<()> {
-    for m in described {
-        let row = MethodRow {
+fn method_rows(api: &ApiId, described: &[Described]) -> Result<Vec<MethodRow>> {
+    let row = |m: &Described| {
+        Ok(MethodRow {
             api_id: api.clone(),
             service: m.service.clone(),
             name: m.name.clone(),
@@ -264,10 +266,35 @@ fn insert_methods(tx: &mut Tx<'_>, api: &ApiId, described: &[Described]) -> Resu
             docs_url: m.docs_url.clone(),
             parameters: as_json(&m.parameters)?,
             deprecated: m.deprecated,
-        };
-        diesel::insert_into(methods::table).values(&row).execute(tx.conn)?;
+        })
+    };
+    described.iter().map(row).collect()
+}
+
+/// Whether an import would change nothing: what is kept of the description is there already, and so are the options.
+pub fn is_there(conn: &mut Conn, draft: &Draft) -> Result<bool> {
+    let found: Option<ApiRow> =
+        apis::table.filter(apis::slug.eq(&draft.slug)).select(ApiRow::as_select()).first(conn).optional()?;
+    let Some(row) = found else { return Ok(false) };
+    let described = &draft.description;
+    let is_same = row.title == described.title
+        && row.description_version == described.version
+        && row.dialect == described.dialect
+        && row.servers == as_json(&described.servers)?
+        && row.options == as_json(&draft.options)?;
+    let mut services: Vec<ServiceRow> =
+        services::table.filter(services::api_id.eq(&row.id)).select(ServiceRow::as_select()).load(conn)?;
+    let mut methods: Vec<MethodRow> =
+        methods::table.filter(methods::api_id.eq(&row.id)).select(MethodRow::as_select()).load(conn)?;
+    let (mut services_then, mut methods_then) =
+        (service_rows(&row.id, described), method_rows(&row.id, &described.methods)?);
+    for rows in [&mut services, &mut services_then] {
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
     }
-    Ok(())
+    for rows in [&mut methods, &mut methods_then] {
+        rows.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
+    }
+    Ok(is_same && services == services_then && methods == methods_then)
 }
 
 /// New options for an API whose description stays.

@@ -21,6 +21,7 @@ use crate::when;
 #[derive(Subcommand)]
 pub enum Command {
     /// Add a person; the password comes from a prompt or the first line of standard input
+    #[command(after_help = "Example:\n  hallpass account add lea@example.com --name \"Lea Brandt\" --role admin")]
     Add {
         email: String,
         #[arg(long)]
@@ -30,6 +31,7 @@ pub enum Command {
         role: Role,
     },
     /// Add a person without a password and print the link, once, by which they set one; for somebody known: a new link
+    #[command(after_help = "Example:\n  hallpass account invite lea@example.com --role contributor")]
     Invite {
         email: String,
         #[arg(long)]
@@ -39,18 +41,23 @@ pub enum Command {
         role: Role,
     },
     /// List all accounts
+    #[command(after_help = "Example:\n  hallpass account list")]
     List,
     /// Freeze all tokens of an account and end its sessions; its service accounts are disabled with it
+    #[command(after_help = "Example:\n  hallpass account disable jan@example.com")]
     Disable { email: String },
     /// Let a disabled account sign in again, and its tokens pass
+    #[command(after_help = "Example:\n  hallpass account enable jan@example.com")]
     Enable { email: String },
     /// Give an account another role
+    #[command(after_help = "Example:\n  hallpass account role jan@example.com admin")]
     Role {
         email: String,
         #[arg(value_parser = role)]
         role: Role,
     },
     /// Set a new password and forget wrong guesses
+    #[command(after_help = "Example:\n  hallpass account passwd jan@example.com")]
     Passwd { email: String },
 }
 

@@ -20,6 +20,9 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 #[derive(Subcommand)]
 pub enum Command {
     /// Import a description, or replace the one of a known API
+    #[command(
+        after_help = "Examples:\n  hallpass api import dns pdns.json --host api.example.org --kind \"read *:search\"\n  hallpass api import pdns - --yes < pdns.json"
+    )]
     Import {
         /// Short name of the API: it stands in scopes
         slug: String,
@@ -143,7 +146,8 @@ fn report(draft: &Draft) {
     described.notes.iter().for_each(|note| println!("Note: {note}"));
 }
 
-fn read(from: &str) -> Result<Vec<u8>, String> {
+/// From a file, standard input (`-`) or an address.
+pub fn read(from: &str) -> Result<Vec<u8>, String> {
     let most = MAX_BYTES as u64 + 1;
     let failed = |cause: &dyn std::fmt::Display| format!("{from} cannot be read: {cause}.");
     let mut text = Vec::new();

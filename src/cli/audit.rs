@@ -11,6 +11,7 @@ use crate::config::Config;
 #[derive(Subcommand)]
 pub enum Command {
     /// Read every event and name the first that was changed, removed, moved or put in
+    #[command(after_help = "Example:\n  hallpass audit verify")]
     Verify {
         /// Hash of a head that was noted earlier: the log has to go on from it
         #[arg(long, value_name = "HASH", requires = "number")]

@@ -1,5 +1,6 @@
 //! Talks to a running Hallpass over its REST API: where it is, as whom, and what its refusals mean for the exit code.
 
+use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,13 +12,15 @@ use ureq::tls::{RootCerts, TlsConfig};
 use url::Url;
 
 use super::hosts::Hosts;
-use crate::api::json::Problem;
+use crate::api::json::{List, Problem};
 use crate::secret::Secret;
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of the largest answer.
 const LARGEST: u64 = 64 << 20;
+/// Rows that are asked for at a time.
+const PAGE: &str = "200";
 const UNCONFIRMED: &str = "urn:hallpass:unconfirmed";
 
 /// Which Hallpass is meant.
@@ -74,6 +77,17 @@ pub struct Client {
     agent: ureq::Agent,
     base: Url,
     value: Option<Secret>,
+    /// Once it was asked for.
+    password: RefCell<Option<Secret>>,
+}
+
+/// What a call sends along.
+#[derive(Clone, Copy)]
+enum Sent<'a> {
+    Nothing,
+    Json(&'a [u8]),
+    /// With its content type.
+    Document(&'a [u8], &'static str),
 }
 
 /// An answer that is no failure.
@@ -122,7 +136,7 @@ impl Client {
             .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
             .build();
-        Client { agent: config.into(), base, value: None }
+        Client { agent: config.into(), base, value: None, password: RefCell::default() }
     }
 
     pub fn with(self, value: Secret) -> Client {
@@ -134,47 +148,70 @@ impl Client {
     }
 
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.call("GET", path, None, false)?.json()
+        self.call("GET", path, Sent::Nothing, false)?.json()
+    }
+
+    /// All pages of a list.
+    pub fn every<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<T>, Failure> {
+        let (mut items, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let mut asked = url::form_urlencoded::Serializer::new(String::new());
+            asked.append_pair("limit", PAGE).extend_pairs(query);
+            if let Some(after) = &after {
+                asked.append_pair("after", after);
+            }
+            let page: List<T> = self.get(&format!("{path}?{}", asked.finish()))?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(items),
+            }
+        }
     }
 
     /// A change. The password is asked for where Hallpass asks for it.
     pub fn send<T: DeserializeOwned>(&self, method: &str, path: &str, body: &impl Serialize) -> Result<T, Failure> {
-        self.call(method, path, Some(json(body)?), false)?.json()
+        self.call(method, path, Sent::Json(&json(body)?), false)?.json()
     }
 
     /// The same, which may be sent again without being done twice.
     pub fn send_once<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
-        self.call("POST", path, Some(json(body)?), true)?.json()
+        self.call("POST", path, Sent::Json(&json(body)?), true)?.json()
+    }
+
+    /// An API's description, JSON or YAML.
+    pub fn put_document<T: DeserializeOwned>(&self, path: &str, text: &[u8]) -> Result<T, Failure> {
+        let is_json = text.trim_ascii_start().starts_with(b"{");
+        let kind = if is_json { "application/json" } else { "application/yaml" };
+        self.call("PUT", path, Sent::Document(text, kind), false)?.json()
     }
 
     pub fn delete(&self, path: &str) -> Result<(), Failure> {
-        self.call("DELETE", path, None, false).map(drop)
+        self.call("DELETE", path, Sent::Nothing, false).map(drop)
     }
 
     pub fn post_nothing(&self, path: &str) -> Result<(), Failure> {
-        self.call("POST", path, None, false).map(drop)
+        self.call("POST", path, Sent::Nothing, false).map(drop)
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<Vec<u8>>, once: bool) -> Result<Answer, Failure> {
+    fn call(&self, method: &str, path: &str, body: Sent<'_>, once: bool) -> Result<Answer, Failure> {
         let key = once.then(idempotency_key).transpose()?;
-        let key = key.as_deref();
-        match self.try_once(method, path, body.clone(), key, None)? {
-            Ok(answer) => Ok(answer),
-            Err(problem) if problem.r#type == UNCONFIRMED => {
-                let password = ask_password("Your password, to confirm: ")?;
-                self.try_once(method, path, body, key, Some(&password))?.map_err(|problem| refused(&self.base, problem))
-            }
-            Err(problem) => Err(refused(&self.base, problem)),
+        let mut answer = self.try_once(method, path, body, key.as_deref())?;
+        let asks = |answer: &Result<Answer, Problem>| matches!(answer, Err(problem) if problem.r#type == UNCONFIRMED);
+        if asks(&answer) && self.password.borrow().is_none() {
+            let password = ask_password("Your password, to confirm: ")?;
+            self.password.replace(Some(password));
+            answer = self.try_once(method, path, body, key.as_deref())?;
         }
+        answer.map_err(|problem| refused(&self.base, problem))
     }
 
     fn try_once(
         &self,
         method: &str,
         path: &str,
-        body: Option<Vec<u8>>,
+        body: Sent<'_>,
         key: Option<&str>,
-        password: Option<&Secret>,
     ) -> Result<Result<Answer, Problem>, Failure> {
         let uri = format!("{}/{}", self.base.as_str().trim_end_matches('/'), path.trim_start_matches('/'));
         let mut request = ureq::http::Request::builder().method(method).uri(uri).header("Accept", "application/json");
@@ -184,17 +221,21 @@ impl Client {
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        if let Some(password) = password {
+        // A question needs none.
+        if let Some(password) = self.password.borrow().as_ref().filter(|_| method != "GET") {
             request = request.header("X-Confirm-Password", password.reveal().as_bytes());
         }
         let unfit = |_| Failure::from("This cannot be sent: there is a line break or the like in it.".to_owned());
         let answered = match body {
-            Some(body) => {
+            Sent::Json(body) => {
                 let request = request.header("Content-Type", "application/json").body(body).map_err(unfit)?;
                 self.agent.run(request)
             }
-            None if method == "POST" => self.agent.run(request.body(Vec::new()).map_err(unfit)?),
-            None => self.agent.run(request.body(()).map_err(unfit)?),
+            Sent::Document(body, kind) => {
+                self.agent.run(request.header("Content-Type", kind).body(body).map_err(unfit)?)
+            }
+            Sent::Nothing if method == "POST" => self.agent.run(request.body(Vec::new()).map_err(unfit)?),
+            Sent::Nothing => self.agent.run(request.body(()).map_err(unfit)?),
         };
         let mut answered = answered.map_err(|cause| self.unreachable(&cause))?;
         let status = answered.status().as_u16();

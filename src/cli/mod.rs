@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod apply;
 mod audit;
 mod client;
 mod hosts;
@@ -30,6 +31,7 @@ use client::Failure;
 /// Self-hosted access tokens for any HTTP API, verified at the proxy.
 #[derive(Parser)]
 #[command(name = "hallpass", version, about, disable_help_subcommand = true)]
+#[command(after_help = "Example:\n  hallpass --listen 127.0.0.1:8080 --public-url https://hallpass.example.org")]
 struct Line {
     #[command(flatten)]
     settings: Settings,
@@ -40,8 +42,12 @@ struct Line {
 #[derive(Subcommand)]
 enum Command {
     /// Listen and answer (this is what happens without a command)
+    #[command(
+        after_help = "Example:\n  hallpass serve --public-url https://hallpass.example.org --trusted-proxies 10.0.0.7"
+    )]
     Serve,
     /// Bring the database up to this version and stop
+    #[command(after_help = "Example:\n  hallpass migrate")]
     Migrate,
     /// People who sign in
     #[command(subcommand)]
@@ -53,6 +59,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     /// Sign in to a running Hallpass: for the token commands
+    #[command(after_help = "Example:\n  hallpass login https://hallpass.example.org --email maria@example.com")]
     Login {
         /// Its address, such as https://hallpass.example.org [default: that of the last sign-in]
         #[arg(env = "HALLPASS_URL")]
@@ -61,6 +68,7 @@ enum Command {
         email: Option<String>,
     },
     /// End that session
+    #[command(after_help = "Example:\n  hallpass logout")]
     Logout {
         #[arg(env = "HALLPASS_URL")]
         url: Option<String>,
@@ -68,9 +76,14 @@ enum Command {
     /// Access tokens, over the REST API
     #[command(subcommand)]
     Token(token::Command),
+    /// Make what a file declares: APIs, teams, service accounts, tokens, policy
+    #[command(after_help = apply::EXAMPLE)]
+    Apply(apply::Apply),
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  hallpass completions bash > hallpass.bash")]
     Completions { shell: clap_complete::Shell },
     /// Write the man pages into a folder
+    #[command(after_help = "Example:\n  hallpass man man1")]
     Man { folder: std::path::PathBuf },
 }
 
@@ -100,6 +113,7 @@ fn start(line: Line) -> Result<(), Failure> {
         Command::Login { url, email } => login::login(url, email),
         Command::Logout { url } => login::logout(url),
         Command::Token(command) => token::run(command),
+        Command::Apply(apply) => apply::run(&apply),
         Command::Completions { shell } => manual::completions(command(), shell),
         Command::Man { folder } => manual::write(command(), &folder),
         local => Ok(at_the_database(line.settings, local)?),

@@ -175,6 +175,6 @@ fn when(at: Option<Stamp>, none: &str) -> String {
 }
 
 /// A name may hold what a terminal would obey.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.replace(|c: char| crate::types::is_unprintable(c), "\u{fffd}")
 }

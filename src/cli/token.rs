@@ -6,22 +6,26 @@ use clap::{Args, Subcommand};
 use super::client::{Client, Exit, Failure, Where};
 use super::login;
 use super::output::{self, Output};
-use crate::api::json::{List as Page, NewToken, Regeneration, Revealed, Token, TokenEdit, Whoami};
+use crate::api::json::{NewToken, Regeneration, Revealed, Token, TokenEdit, Whoami};
 use crate::app::Clock;
 use crate::scope::Scope;
 use crate::types::{Stamp, Status, parse_net};
 use crate::when;
 
-/// Rows that are asked for at a time.
-const PAGE: usize = 200;
-
 #[derive(Subcommand)]
 pub enum Command {
     /// Generate a token; its value is printed this once
+    #[command(
+        after_help = "Examples:\n  hallpass token create --name ci --expiration-days 30 --scope zones:listZones\n  hallpass token create --name reader --access-set read-only --ttl 24h --ip 10.0.0.0/8 --rate 60\n  hallpass token create backup --name nightly --scope \"zones:*\" --allow zones:example.org\n  value=$(hallpass token create --name script --scope zones:listZones -q)"
+    )]
     Create(Create),
     /// List tokens
+    #[command(
+        after_help = "Examples:\n  hallpass token list --include-expired -o wide\n  hallpass token list --all --status expiring -o json"
+    )]
     List(List),
     /// Everything about tokens, by id or name
+    #[command(after_help = "Example:\n  hallpass token describe deploy old")]
     Describe {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -29,10 +33,16 @@ pub enum Command {
         shown: Shown,
     },
     /// Change what is named; all else stays
+    #[command(
+        after_help = "Examples:\n  hallpass token edit deploy --description \"Deploys the zones\" --scope zones:listZones\n  hallpass token edit deploy --disable"
+    )]
     Edit(Edit),
     /// Make a new value; the old one stops at once, or after a grace period
+    #[command(after_help = "Example:\n  hallpass token regenerate deploy --grace 24h -q > deploy.value")]
     Regenerate(Regenerate),
     /// Remove tokens: their values are dead at once, their rows stay for history
+    #[command(visible_alias = "remove")]
+    #[command(after_help = "Examples:\n  hallpass token revoke deploy\n  hallpass token revoke old --purge")]
     Revoke {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -43,12 +53,14 @@ pub enum Command {
         to: Where,
     },
     /// Sign in with the value of a token; - reads it without echo
+    #[command(after_help = "Example:\n  hallpass token login \"$VALUE\" --url https://hallpass.example.org")]
     Login {
         value: String,
         #[command(flatten)]
         to: Where,
     },
     /// Whose token this is, and what it may do
+    #[command(after_help = "Example:\n  hallpass token whoami -o json")]
     Whoami {
         #[command(flatten)]
         shown: Shown,
@@ -232,31 +244,14 @@ fn show_list(list: List) -> Result<(), Failure> {
 
 /// All pages of the list.
 fn every(client: &Client, list: &List) -> Result<Vec<Token>, Failure> {
-    let mut tokens = Vec::new();
-    let mut after = None;
-    loop {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", &PAGE.to_string());
-        for (name, is_set) in
-            [("all", list.all), ("include_expired", list.include_expired), ("include_removed", list.include_revoked)]
-        {
-            if is_set {
-                query.append_pair(name, "true");
-            }
-        }
-        let status = list.status.map(|status| status.as_str().to_owned());
-        for (name, value) in [("status", &status), ("q", &list.search), ("sort", &list.sort), ("after", &after)] {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        let page: Page<Token> = client.get(&format!("/api/v1/tokens?{}", query.finish()))?;
-        tokens.extend(page.items);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(tokens),
-        }
-    }
+    let asked =
+        [("all", list.all), ("include_expired", list.include_expired), ("include_removed", list.include_revoked)];
+    let mut query: Vec<(&str, &str)> =
+        asked.into_iter().filter(|(_, is)| *is).map(|(name, _)| (name, "true")).collect();
+    let status = list.status.map(|status| status.as_str());
+    let given = [("status", status), ("q", list.search.as_deref()), ("sort", list.sort.as_deref())];
+    query.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    client.every("/api/v1/tokens", &query)
 }
 
 fn describe(ids: &[String], shown: &Shown) -> Result<(), Failure> {
@@ -270,13 +265,8 @@ fn find(client: &Client, named: &str) -> Result<Token, Failure> {
     if uuid::Uuid::try_parse(named).is_ok() {
         return client.get(&format!("/api/v1/tokens/{named}"));
     }
-    let query: String = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("q", named)
-        .append_pair("include_expired", "true")
-        .append_pair("limit", &PAGE.to_string())
-        .finish();
-    let page: Page<Token> = client.get(&format!("/api/v1/tokens?{query}"))?;
-    let found = page.items.into_iter().find(|token| token.name == named);
+    let found: Vec<Token> = client.every("/api/v1/tokens", &[("q", named), ("include_expired", "true")])?;
+    let found = found.into_iter().find(|token| token.name == named);
     found.ok_or_else(|| Failure::new(Exit::Missing, format!("You have no token {named}.")))
 }
 
@@ -354,8 +344,13 @@ fn whoami(shown: &Shown) -> Result<(), Failure> {
 }
 
 impl Expiry {
+    /// So long from now.
+    pub fn after(span: TimeDelta) -> Expiry {
+        Expiry { expiration_days: None, ttl: Some(span), expires_at: None, never: false }
+    }
+
     /// `expires_at` and `lifetime_days` of a call: whole days are left to Hallpass, which knows the policy's zone.
-    fn asked(&self) -> (Option<Option<String>>, Option<u32>) {
+    pub fn asked(&self) -> (Option<Option<String>>, Option<u32>) {
         let whole_days = |span: &TimeDelta| {
             u32::try_from(span.num_days()).ok().filter(|_| *span == TimeDelta::days(span.num_days()))
         };
@@ -376,7 +371,7 @@ fn some(list: Vec<String>) -> Option<Vec<String>> {
     Some(list).filter(|list| !list.is_empty())
 }
 
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     Clock::of_the_machine().now().utc()
 }
 
@@ -390,7 +385,7 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
 }
 
 /// Checked before it is sent: the shape alone, as what there is Hallpass knows.
-fn scope(typed: &str) -> Result<String, String> {
+pub fn scope(typed: &str) -> Result<String, String> {
     let full = if typed == "*" || typed.contains('/') { typed.to_owned() } else { format!("api/{typed}") };
     match Scope::parse(&full) {
         Some(_) => Ok(typed.to_owned()),
@@ -398,14 +393,14 @@ fn scope(typed: &str) -> Result<String, String> {
     }
 }
 
-fn resource(typed: &str) -> Result<String, String> {
+pub fn resource(typed: &str) -> Result<String, String> {
     match typed.split_once(':') {
         Some((service, id)) if !service.is_empty() && !id.is_empty() => Ok(typed.to_owned()),
         _ => Err("a resource is SERVICE:ID or SERVICE:*".into()),
     }
 }
 
-fn net(typed: &str) -> Result<String, String> {
+pub fn net(typed: &str) -> Result<String, String> {
     parse_net(typed).map(|_| typed.to_owned()).ok_or_else(|| "an address or network, such as 10.0.0.0/8".into())
 }
 
@@ -423,7 +418,7 @@ pub fn duration(typed: &str) -> Result<TimeDelta, String> {
     TimeDelta::from_std(span).ok().filter(|span| *span > TimeDelta::zero()).ok_or_else(wrong)
 }
 
-fn instant(typed: &str) -> Result<String, String> {
+pub fn instant(typed: &str) -> Result<String, String> {
     let typed = typed.trim();
     match DateTime::parse_from_rfc3339(typed).is_ok() || when::parse_day(typed).is_ok() {
         true => Ok(typed.to_owned()),
@@ -437,9 +432,7 @@ mod tests {
 
     #[test]
     fn whole_days_are_left_to_hallpass_and_hours_are_counted_here() {
-        let of = |ttl: &str| {
-            Expiry { expiration_days: None, ttl: Some(duration(ttl).unwrap()), expires_at: None, never: false }.asked()
-        };
+        let of = |ttl: &str| Expiry::after(duration(ttl).unwrap()).asked();
         assert_eq!(of("30d"), (None, Some(30)));
         assert_eq!(of("24h"), (None, Some(1)));
         assert!(matches!(of("36h"), (Some(Some(_)), None)));

@@ -294,6 +294,6 @@ fn the_decision_agrees_with_a_slow_obvious_one() {
     let words =
         ["pass", "no_credential", "unknown", "ended", "no_api", "unclear", "no_method", "scope", "role", "address"];
     for word in words.iter().chain(&["resource", "rate"]).filter(|_| cases() >= 3_000) {
-        assert!(seen.get(word).is_some_and(|&times| times >= 50), "hardly any request was decided as {word}: {seen:?}");
+        assert!(seen.get(word).is_some_and(|&times| times >= 20), "hardly any request was decided as {word}: {seen:?}");
     }
 }

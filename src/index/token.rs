@@ -8,10 +8,11 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::Account;
-use crate::scope::{ScopeSet, Symbols};
+use crate::scope::ScopeSet;
 use crate::secret::Digest;
 use crate::tx::{TokenFacts, ValueFacts};
 use crate::types::{Lines, Stamp, TokenId, TokenKind, parse_net};
@@ -31,10 +32,10 @@ pub struct Token {
     pub(super) version: i64,
     /// Of its newest value.
     pub(super) digest: Digest,
-    number: i64,
+    number: u32,
     /// When that was generated.
     pub since: Stamp,
-    pub name: Box<str>,
+    pub name: SmolStr,
     pub account: Arc<Account>,
     pub scopes: ScopeSet,
     pub expires_at: Option<Stamp>,
@@ -85,7 +86,7 @@ impl Token {
         id: Uuid,
         facts: TokenFacts,
         account: Arc<Account>,
-        symbols: &Symbols,
+        scopes: ScopeSet,
         before: Option<&Token>,
     ) -> Option<Token> {
         let mut values = facts.values;
@@ -105,11 +106,11 @@ impl Token {
             id,
             version: facts.version,
             digest: newest.digest,
-            number: newest.number,
+            number: u32::try_from(newest.number).unwrap_or(u32::MAX),
             since: newest.since,
             name: facts.name.into(),
             account,
-            scopes: symbols.set(&facts.scopes),
+            scopes,
             expires_at: facts.expires_at,
             // A list that cannot be read would be an empty one, which narrows nothing.
             enabled: facts.enabled && nets.is_some(),
@@ -171,7 +172,7 @@ impl Value {
     pub(super) fn of(token: Arc<Token>, digest: &Digest) -> Option<Value> {
         let rare = token.rare.as_deref();
         let (number, ends_at) = match token.digest == *digest {
-            true => (token.number, rare.and_then(|rare| rare.ends_at)),
+            true => (token.number.into(), rare.and_then(|rare| rare.ends_at)),
             false => {
                 let value = rare?.former.iter().find(|value| value.digest == *digest)?;
                 (value.number, value.ends_at)

@@ -3,7 +3,7 @@
 
 use ipnet::IpNet;
 
-use super::{NewToken, Token, spoken_by};
+use super::{NewToken, Token, spoken_by, value_spoken_by};
 use crate::actor::{Actor, Via};
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -39,11 +39,17 @@ pub struct Bounds(Option<NewToken>);
 impl Bounds {
     /// Of whoever speaks now, as their token is in this transaction.
     pub fn of(conn: &mut Conn, actor: &Actor) -> Result<Bounds> {
-        if !matches!(actor.via, Via::Token(_)) {
+        if !matches!(actor.via, Via::Token { .. }) {
             return Ok(Bounds(None));
         }
         let token = spoken_by(conn, actor)?;
-        Ok(Bounds((token.kind != TokenKind::Session).then(|| token.settings())))
+        if token.kind == TokenKind::Session {
+            return Ok(Bounds(None));
+        }
+        // A former value ends before its token: what it made would outlive it.
+        let end = value_spoken_by(conn, actor)?.ends_at;
+        let expires_at = token.expires_at.into_iter().chain(end).min();
+        Ok(Bounds(Some(NewToken { expires_at, ..token.settings() })))
     }
 
     /// What is to be generated, or what a token is to be after an edit.

@@ -111,7 +111,7 @@ pub fn every(db: &Db, now: Stamp, learn: impl Fn(TokenFacts) + Sync) -> Result<(
     // Where the next part begins; `None` where the last one is taken.
     let next = Mutex::new(Some(TokenId::from("")));
     let read = || {
-        db.snapshot(|conn| {
+        db.scan(|conn| {
             while let Some((after, until)) = take_part(conn, &next)? {
                 learn_part(conn, &after, until.as_ref(), now, &learn)?;
             }

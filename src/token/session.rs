@@ -73,7 +73,7 @@ pub fn generate(tx: &mut Tx<'_>, account: &Account, origin: Origin, prefix: &str
         account: Some(account.id.clone()),
         name: now.name.clone(),
         role: now.role,
-        via: Via::Token(token.id.clone()),
+        via: Via::Token { id: token.id.clone(), generation: 1 },
         origin,
     };
     let detail = serde_json::json!({ "starts_with": generation.starts_with });
@@ -84,7 +84,7 @@ pub fn generate(tx: &mut Tx<'_>, account: &Account, origin: Origin, prefix: &str
 
 /// The actor's session token with the person whom it stands for; `None` for whoever speaks by anything else.
 pub fn of(conn: &mut Conn, actor: &Actor) -> Result<Option<(Token, Account)>> {
-    if !matches!(actor.via, Via::Token(_)) {
+    if !matches!(actor.via, Via::Token { .. }) {
         return Ok(None);
     }
     let token = spoken_by(conn, actor)?;
@@ -113,7 +113,7 @@ pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
     let detail = serde_json::json!({});
     let owner = token.owner_id.clone();
     audit::record(tx, actor, "session.sign_out", Subject::session(&named(&token)), Some(&owner), detail)?;
-    end(tx, token)
+    stop(tx, token)
 }
 
 /// The living session tokens of an account, newest first.
@@ -122,19 +122,12 @@ pub fn living(conn: &mut Conn, account: &AccountId, now: Stamp) -> Result<Vec<Li
     dress(conn, rows, now, TimeDelta::zero())
 }
 
-/// Ends those of the actor's own account that are meant; the answer is how many.
-pub fn end_chosen(tx: &mut Tx<'_>, actor: &Actor, is_meant: impl Fn(&TokenId) -> bool) -> Result<usize> {
+/// Ends one that was found among those of its account.
+pub fn end(tx: &mut Tx<'_>, id: &SessionId) -> Result<()> {
     tx.version()?;
-    let account = actor.account.as_ref().ok_or(Error::SignedOut)?;
-    let mut chosen = of_account(tx.conn, account, tx.now)?;
-    chosen.retain(|token| is_meant(&token.id));
-    let count = chosen.len();
-    for token in chosen {
-        let detail = serde_json::json!({ "signed_in_at": token.created_at });
-        audit::record(tx, actor, "session.end", Subject::session(&named(&token)), Some(account), detail)?;
-        end(tx, token)?;
-    }
-    Ok(count)
+    let token = tokens::table.find(TokenId::from(id.as_str())).filter(tokens::kind.eq(TokenKind::Session));
+    let token = token.select(Token::as_select()).first(tx.conn)?;
+    stop(tx, token)
 }
 
 /// Ends all of an account, with what it was that ended them: a new password, or that the account was disabled.
@@ -142,7 +135,7 @@ pub fn end_all(tx: &mut Tx<'_>, account: &AccountId) -> Result<usize> {
     tx.version()?;
     let living = of_account(tx.conn, account, tx.now)?;
     let count = living.len();
-    living.into_iter().try_for_each(|token| end(tx, token))?;
+    living.into_iter().try_for_each(|token| stop(tx, token))?;
     Ok(count)
 }
 
@@ -164,7 +157,7 @@ fn of_account(conn: &mut Conn, account: &AccountId, now: Stamp) -> Result<Vec<To
     Ok(rows.select(Token::as_select()).load(conn)?)
 }
 
-fn end(tx: &mut Tx<'_>, mut token: Token) -> Result<()> {
+fn stop(tx: &mut Tx<'_>, mut token: Token) -> Result<()> {
     (token.removed_at, token.version) = (Some(tx.now), tx.version()?);
     diesel::update(tokens::table.find(&token.id))
         .set((tokens::removed_at.eq(tx.now), tokens::version.eq(token.version)))
@@ -174,6 +167,6 @@ fn end(tx: &mut Tx<'_>, mut token: Token) -> Result<()> {
 }
 
 /// As the audit log names it: a session like those of browsers.
-fn named(token: &Token) -> SessionId {
+pub fn named(token: &Token) -> SessionId {
     SessionId::from(token.id.as_str())
 }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde::Serialize;
 
-use super::{ADDRESSES, Counts, Gathered, OfToken};
+use super::{ADDRESSES, Counts, Gathered, OfToken, Tally};
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::refusal;
@@ -52,16 +52,17 @@ fn put<Row: Serialize>(
 /// Everything in the order of its keys, so that of two processes that flush at once one waits and none is broken off. A
 /// token that was purged meanwhile has no row to hang anything on: it is passed over.
 pub fn save(tx: &mut Tx<'_>, gathered: &Gathered) -> Result<()> {
-    let ids: Vec<&TokenId> = gathered.tokens.keys().collect();
+    let ids: Vec<TokenId> = gathered.tokens.keys().map(|id| (*id).into()).collect();
     let mut known: BTreeMap<TokenId, (AccountId, String)> = BTreeMap::new();
     for chunk in ids.chunks(CHUNK) {
         let rows: Vec<(TokenId, AccountId, String)> = tokens::table
-            .filter(tokens::id.eq_any(chunk.iter().copied()))
+            .filter(tokens::id.eq_any(chunk))
             .select((tokens::id, tokens::owner_id, tokens::name))
             .load(tx.conn)?;
         known.extend(rows.into_iter().map(|(id, owner, name)| (id, (owner, name))));
     }
-    let sorted: Vec<(&TokenId, &OfToken)> = known.keys().filter_map(|id| gathered.tokens.get_key_value(id)).collect();
+    let sorted: Vec<(&TokenId, &OfToken)> =
+        known.keys().filter_map(|id| Some((id, gathered.tokens.get(&id.uuid()?)?))).collect();
     save_uses(tx.conn, &sorted)?;
     save_generations(tx.conn, &sorted)?;
     save_calls(tx.conn, &sorted)?;
@@ -104,8 +105,7 @@ fn save_calls(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<()> {
     for (token, of) in of {
         for (day, counted) in &of.days {
             let day = day.to_string();
-            let sorted: BTreeMap<_, _> = counted.methods.iter().collect();
-            rows.extend(sorted.into_iter().map(|(method, counts)| {
+            rows.extend(counted.methods.0.iter().map(|(method, counts)| {
                 (token.as_str(), day.clone(), method.as_str(), counts.accepted, counts.refused)
             }));
         }
@@ -120,7 +120,7 @@ fn save_callers(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<()> {
         for (day, counted) in &of.days {
             let day = day.to_string();
             let before = written.get(&((*token).clone(), day.clone())).copied().unwrap_or_default();
-            let full = before + counted.addresses.len() > ADDRESSES;
+            let full = before + counted.addresses.0.len() > ADDRESSES;
             let known = if full { Some(written_addresses(conn, token, &day)?) } else { None };
             let bounded = bounded(&counted.addresses, known);
             rows.extend(
@@ -154,7 +154,7 @@ fn as_text(at: Stamp) -> String {
 /// How many addresses the table has of each token and day.
 fn written(conn: &mut Conn, of: &[(&TokenId, &OfToken)]) -> Result<HashMap<(TokenId, String), usize>> {
     let mut written = HashMap::new();
-    let first = of.iter().filter_map(|(_, of)| of.days.keys().next()).min().map(ToString::to_string);
+    let first = of.iter().filter_map(|(_, of)| of.days.iter().map(|(day, _)| day).min()).min().map(ToString::to_string);
     for chunk in of.chunks(CHUNK) {
         let rows: Vec<(TokenId, String, i64)> = callers::table
             .filter(callers::token_id.eq_any(chunk.iter().map(|(token, _)| *token)))
@@ -175,8 +175,8 @@ fn written_addresses(conn: &mut Conn, token: &TokenId, day: &str) -> Result<Hash
 
 /// The counters by address, sorted. Where there may be too many for the token's day, `known` has those that are written:
 /// what finds no place is put together under `''`. Two processes that flush at once may each find the last place.
-fn bounded(addresses: &HashMap<Option<IpAddr>, Counts>, known: Option<HashSet<String>>) -> BTreeMap<String, Counts> {
-    let sorted: BTreeMap<String, Counts> = addresses.iter().map(|(ip, counts)| (text(*ip), *counts)).collect();
+fn bounded(addresses: &Tally<Option<IpAddr>>, known: Option<HashSet<String>>) -> BTreeMap<String, Counts> {
+    let sorted: BTreeMap<String, Counts> = addresses.0.iter().map(|(ip, counts)| (text(*ip), *counts)).collect();
     let Some(mut known) = known else { return sorted };
     let mut bounded: BTreeMap<String, Counts> = BTreeMap::new();
     for (ip, counts) in sorted {

@@ -25,8 +25,7 @@ const WINDOW: u64 = 60;
 /// Counts a call that passed, with where it came from.
 pub fn count(app: &App, now: Stamp, pass: &Pass, client: Option<IpAddr>, headers: &HeaderMap) {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let token = pass.value.token.id();
-    let call = Call { token: &token, method: &pass.method.full, at: now, ip: client };
+    let call = Call { token: pass.value.token.id, method: &pass.method.full, at: now, ip: client };
     app.usage.accepted(call, pass.value.number, agent.unwrap_or_default());
 }
 
@@ -73,7 +72,7 @@ pub fn rate(answer: &mut HttpResponseBuilder, state: Option<(u32, u32, Option<u6
 /// generator failed.
 fn note(app: &App, now: Stamp, request: &refusal::Request<'_>, refusal: &Refusal) -> String {
     let (full, shown) = refusal.method.as_ref().map_or(("", None), |method| (&*method.full, Some(&*method.shown)));
-    let token = &refusal.value.token.id();
+    let token = refusal.value.token.id;
     let noted = match Noted::new(refusal.rule, shown, request, now, &app.random) {
         Ok(noted) => noted,
         Err(cause) => {
@@ -84,7 +83,7 @@ fn note(app: &App, now: Stamp, request: &refusal::Request<'_>, refusal: &Refusal
     let reference = noted.reference().to_owned();
     tracing::info!(
         reference,
-        token = token.as_str(),
+        token = %token,
         scope = shown.unwrap_or_default(),
         rule = %refusal.rule,
         "refused"

@@ -76,7 +76,8 @@ fn judge(
         return unclear("The query of /verify may hold api and deny, once each.");
     };
     let query = asked.target.split_once('?').map(|(_, query)| query);
-    let credential = match request::credential(headers.iter().copied(), query, app.policy().value_in_query) {
+    let in_query = app.takes_value_in_query();
+    let credential = match request::credential(headers.iter().copied(), query, in_query) {
         Ok(credential) => credential,
         Err(refused) => return unclear(&refused.to_string()),
     };
@@ -88,7 +89,7 @@ fn judge(
     match verdict {
         Ok(pass) => {
             answer::count(app, now, &pass, client, request.headers());
-            let cut = app.policy().value_in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));
+            let cut = in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));
             passed(&pass, cut)
         }
         Err(denial) => answer::denied(app, now, &call, &denial, own.deny_with_403),

@@ -43,7 +43,9 @@ pub async fn list(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request:
     let q: String = query.text("q").chars().filter(|c| !c.is_control()).take(200).collect();
     let after = Some(query.text("after")).filter(|after| !after.is_empty()).map(AccountId::from);
     let (actor, asked) = (me.actor.clone(), q.clone());
-    let found = app.read(move |conn| services::page(conn, &actor, &Which::Visible, &asked, after.as_ref())).await?;
+    let found = app
+        .read(move |conn| services::page(conn, &actor, &Which::Visible, &asked, after.as_ref(), services::PAGE))
+        .await?;
     let reading = Reading::of(&me.account, app.now());
     let row = |listed: &services::Listed| ServiceRow {
         name: listed.account.name.clone(),

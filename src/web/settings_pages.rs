@@ -52,9 +52,11 @@ pub struct SessionsPage {
 #[derive(Clone, Default)]
 pub struct SessionRow {
     pub id: String,
+    /// Or the program.
     pub browser: String,
+    /// Or until when the program may go on.
     pub system: String,
-    /// All that the browser said of itself.
+    /// All that it said of itself.
     pub agent: String,
     pub address: String,
     pub signed_in: When,

@@ -42,7 +42,7 @@ pub async fn list(me: SignedIn, frame: Frame, app: web::Data<Arc<App>>, request:
     let q: String = query.text("q").chars().filter(|c| !c.is_control()).take(200).collect();
     let after = Some(query.text("after")).filter(|after| !after.is_empty()).map(TeamId::from);
     let (actor, words) = (me.actor.clone(), q.clone());
-    let found = app.read(move |conn| team::list(conn, &actor, &words, after.as_ref())).await?;
+    let found = app.read(move |conn| team::list(conn, &actor, &words, after.as_ref(), team::PAGE)).await?;
     let row = |listed: &team::Listed| TeamRow {
         name: listed.team.name.clone(),
         href: address(&listed.team.id),
@@ -84,7 +84,7 @@ async fn look(app: &Arc<App>, me: &SignedIn, id: &str, after: Option<AccountId>)
     app.read(move |conn| {
         let (team, relation) = team::visible(conn, &actor, &id)?;
         let members = member::all(conn, &id)?;
-        let services = services::page(conn, &actor, &Which::OfTeam(id), "", after.as_ref())?;
+        let services = services::page(conn, &actor, &Which::OfTeam(id), "", after.as_ref(), services::PAGE)?;
         Ok(Seen { team, relation, members, services })
     })
     .await

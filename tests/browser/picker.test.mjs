@@ -9,7 +9,7 @@ import { goOn, importApi, profile, setUp, stage } from './support.mjs';
 const PER_THOUSAND = { gzipBytes: 45_000, elements: 7_500 };
 const LARGEST_BODY = 256 * 1024;
 /** Behind those of the import stand Hallpass’s own. */
-const OWN = { methods: 34, services: 11 };
+const OWN = { methods: 37, services: 11 };
 const OFFERED = METHODS + OWN.methods;
 
 let context, page, html;

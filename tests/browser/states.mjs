@@ -4,6 +4,8 @@ import { large } from './fixtures/large.mjs';
 import {
   activity,
   api,
+  apiDocs,
+  apiDocsOpen,
   audit,
   button,
   call,
@@ -25,6 +27,7 @@ import {
   policyReview,
   preview,
   profileForm,
+  programs,
   removeDialog,
   revealed,
   revealedPage,
@@ -203,6 +206,10 @@ export const PHASES = [
         },
       ],
       ['sessions', 'owner', sessions],
+      ['sessions-program', 'owner', programs],
+      ['api-docs', 'owner', apiDocs],
+      ['api-docs-open', 'owner', apiDocsOpen],
+      ['api-docs-signed-out', 'stranger', apiDocs],
       [
         'sessions-dialog',
         'owner',

@@ -128,6 +128,22 @@ export const policyReview = async (page, site) => {
 export const login = (page, site, query = '') => page.goto(`${site.url}/login${query}`);
 export const profileForm = (page, site) => page.goto(`${site.url}/settings/profile`);
 export const password = (page, site) => page.goto(`${site.url}/settings/password`);
+/** With a program beside the browser. */
+export const programs = async (page, site) => {
+  const { email, password } = OWNER;
+  const headers = { 'content-type': 'application/json', 'user-agent': 'hallpass/0.1.0' };
+  await fetch(`${site.url}/api/v1/auth/login`, { method: 'POST', headers, body: JSON.stringify({ email, password }) });
+  await sessions(page, site);
+};
+
+export const apiDocs = (page, site) => page.goto(`${site.url}/api/docs`);
+
+/** Every call of the documentation, opened. */
+export const apiDocsOpen = async (page, site) => {
+  await apiDocs(page, site);
+  await page.locator('main details').evaluateAll(all => all.forEach(one => (one.open = true)));
+};
+
 export const sessions = (page, site) => page.goto(`${site.url}/settings/sessions`);
 /** A filled form that is sent without scripts after its session has ended. */
 export const endedForm = async (page, site) => {

@@ -436,14 +436,14 @@ fn of_a_noisy_token_the_newest_refusals_are_kept_and_all_are_counted() {
     let site = Site::start();
     let maria = site.owner_with_zones();
     let value = maria.generate("noisy", &["zones:listZones"]);
-    let id = hallpass::types::TokenId::from(maria.id_of("noisy").as_str());
+    let id: uuid::Uuid = maria.id_of("noisy").parse().unwrap();
     for _ in 0..60 {
         site.pass_unheard(TimeDelta::seconds(5));
         for nth in 0..25 {
             let request = hallpass::refusal::Request { http_method: "GET", target: &format!("/n{nth}"), ip: None };
             let (rule, now) = (hallpass::refusal::Rule::NoMethod, site.app.now());
             let noted = hallpass::refusal::Noted::new(rule, None, &request, now, &site.app.random).unwrap();
-            let call = hallpass::usage::Call { token: &id, method: "", at: now, ip: None };
+            let call = hallpass::usage::Call { token: id, method: "", at: now, ip: None };
             site.app.usage.refused(call, noted);
         }
         flush(&site);
@@ -467,12 +467,12 @@ fn paths_of_any_kind_are_cut_to_what_both_databases_keep() {
         assert_eq!(site.verify(&value, "GET", path).status, 403, "{path:.40}");
     }
     // Through the core, where no header stands in the way of NUL.
-    let id = hallpass::types::TokenId::from(maria.id_of("ci").as_str());
+    let id: uuid::Uuid = maria.id_of("ci").parse().unwrap();
     let target = format!("/\0nul\r\n{}", "é/".repeat(5_000));
     let request = hallpass::refusal::Request { http_method: "GE\0T", target: &target, ip: None };
     let (rule, now) = (hallpass::refusal::Rule::NoMethod, site.app.now());
     let noted = hallpass::refusal::Noted::new(rule, None, &request, now, &site.app.random).unwrap();
-    let call = hallpass::usage::Call { token: &id, method: "", at: now, ip: None };
+    let call = hallpass::usage::Call { token: id, method: "", at: now, ip: None };
     site.app.usage.refused(call, noted);
     site.app.usage.accepted(call, 1, "agent\0\u{7}");
     flush(&site);
@@ -519,7 +519,7 @@ fn two_processes_that_flush_at_once_lose_nothing() {
     let ids: Vec<_> = (0..20)
         .map(|nth| {
             maria.generate(&format!("t{nth}"), &["zones:listZones"]);
-            hallpass::types::TokenId::from(maria.id_of(&format!("t{nth}")).as_str())
+            maria.id_of(&format!("t{nth}")).parse::<uuid::Uuid>().unwrap()
         })
         .collect();
     let other = site.beside();
@@ -527,7 +527,7 @@ fn two_processes_that_flush_at_once_lose_nothing() {
     let busy = |of: &Site, turn: usize| {
         for round in 0..20 {
             for nth in 0..ids.len() {
-                let token = &ids[(nth * (turn + 1) + round) % ids.len()];
+                let token = ids[(nth * (turn + 1) + round) % ids.len()];
                 let call = hallpass::usage::Call { token, method: "pdns/zones:listZones", at: now, ip: None };
                 of.app.usage.accepted(call, 1, "agent");
             }

@@ -59,7 +59,10 @@ fn an_address_that_is_not_there_is_404_and_another_method_is_405_with_allow() {
     let answer = site.api(&value, "DELETE", "/api/v1/tokens", Value::Null);
     problem(&answer, 405);
     assert_eq!(answer.header("allow"), "GET, POST");
-    assert_eq!(site.api(&value, "OPTIONS", "/api/v1/apis/pdns", Value::Null).header("allow"), "GET, PUT, DELETE");
+    assert_eq!(
+        site.api(&value, "OPTIONS", "/api/v1/apis/pdns", Value::Null).header("allow"),
+        "GET, PUT, PATCH, DELETE"
+    );
     let head = site.api(&value, "HEAD", "/api/v1/tokens", Value::Null);
     assert_eq!((head.status, head.body.as_str()), (200, ""));
 }
@@ -103,12 +106,10 @@ fn a_query_is_refused_with_the_parameter_that_is_wrong() {
         ("sort=colour", "sort"),
         ("after=forged", "after"),
         ("after=", "after"),
-        ("after=019ab000-0000-7000-8000-000000000000", "after"),
         ("status=asleep", "status"),
         ("colour=red", "colour"),
         ("q=%00", "q"),
         ("all=maybe", "all"),
-        ("all=true&owner=a", "owner"),
     ] {
         assert_eq!(
             fields(&site.api(&value, "GET", &format!("/api/v1/tokens?{query}"), Value::Null)),

@@ -123,6 +123,34 @@ fn a_token_may_narrow_itself_and_never_widen_itself_again() {
 }
 
 #[test]
+fn a_former_value_hands_on_no_more_life_than_its_grace_leaves_it() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let former = maria.generate("parent", &["hallpass/tokens:*", "zones:*"]);
+    let present = maria.regenerate("parent", "24h");
+    let end = "2026-11-24T09:40:00.000Z";
+    let post = |value: &str, name: &str, more: Value| {
+        let mut body = json!({ "name": name, "scopes": ["zones:listZones"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        site.api(value, "POST", TOKENS, body)
+    };
+    refused(&post(&former, "later", json!({ "lifetime_days": 7 })), "time");
+    refused(&post(&former, "later", json!({ "expires_at": "2026-11-24T09:40:00.001Z" })), "time");
+    let made = post(&former, "proposed", json!({}));
+    assert_eq!((made.status, &made.json()["token"]["expires_at"]), (201, &json!(end)), "{}", made.body);
+    assert_eq!(post(&former, "sooner", json!({ "expires_at": "2026-11-24T09:40:00Z" })).status, 201);
+    assert_eq!(post(&present, "later", json!({ "lifetime_days": 7 })).status, 201);
+    // Nor does it renew its own token, or any other that outlives it; the present value does.
+    let path = format!("{TOKENS}/{}", site.texts("SELECT id AS text FROM tokens WHERE name = 'parent'").remove(0));
+    refused(&site.api(&former, "POST", &format!("{path}/regenerate"), json!({})), "time");
+    refused(&site.api(&former, "PATCH", &path, json!({ "description": "mine" })), "time");
+    site.pass(chrono::TimeDelta::hours(24));
+    assert_eq!(post(&former, "late", json!({})).status, 401);
+    assert_eq!(site.verify(made.json()["value"].as_str().unwrap(), "GET", "/api/v1/zones").status, 401);
+    assert_eq!(site.api(&present, "POST", &format!("{path}/regenerate"), json!({})).status, 201);
+}
+
+#[test]
 fn a_session_token_stands_for_its_person_and_has_no_bounds() {
     let site = family().site;
     let value = site.log_in("maria@example.com");

@@ -1,77 +1,11 @@
 //! The client commands of the binary, against a running site: signing in, tokens from a terminal, what goes wrong.
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
 use hallpass::types::Role;
 
 use crate::support::{PASSWORD, Site};
-
-/// A person at a terminal of their own: a home folder.
-struct Terminal {
-    home: tempfile::TempDir,
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Terminal {
-    fn new() -> Terminal {
-        Terminal { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn signed_in(site: &Site, email: &str) -> Terminal {
-        let terminal = Terminal::new();
-        let said = terminal.run(&["login", &site.url("/")], &format!("{email}\n{PASSWORD}\n"));
-        assert_eq!(said.code, 0, "{}", said.err);
-        terminal
-    }
-
-    fn run(&self, arguments: &[&str], input: &str) -> Said {
-        self.run_with(&[], arguments, input)
-    }
-
-    fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str], input: &str) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hallpass"))
-            .current_dir(self.home.path())
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.home.path())
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Whoever does not read it has ended before.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    /// A command that succeeds; a change is confirmed by the password.
-    fn done(&self, arguments: &[&str]) -> String {
-        let said = self.run(arguments, &format!("{PASSWORD}\n{PASSWORD}\n"));
-        assert_eq!(said.code, 0, "{arguments:?}: {}", said.err);
-        said.out
-    }
-
-    fn fact(&self, id: &str, term: &str) -> String {
-        let told = self.done(&["token", "describe", id]);
-        let line = told.lines().find_map(|line| line.strip_prefix(term)).unwrap_or_default();
-        line.trim().to_owned()
-    }
-}
-
-/// `id  …` of what was printed.
-fn told<'t>(text: &'t str, term: &str) -> &'t str {
-    text.lines().find_map(|line| line.strip_prefix(term)).unwrap_or_else(|| panic!("no {term} in {text}")).trim()
-}
+use crate::terminal::{Terminal, told};
 
 #[test]
 fn a_token_is_created_described_edited_listed_and_revoked_from_a_terminal() {

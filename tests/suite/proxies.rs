@@ -6,12 +6,12 @@ mod cases;
 mod envoy;
 mod failing;
 mod haproxy;
-mod nginx;
-mod stage;
+pub mod nginx;
+pub mod stage;
 mod traefik;
 
 /// Jelastic's manner: most is POST, under `/1.0`, on a host that stands for the reader's own.
-const DESCRIPTION: &str = r#"{
+pub const DESCRIPTION: &str = r#"{
   "openapi": "3.0.0",
   "info": { "title": "Environments", "version": "8.0" },
   "servers": [{ "url": "https://[api-host]/1.0/" }],
@@ -27,8 +27,8 @@ const DESCRIPTION: &str = r#"{
   }
 }"#;
 
-const STOP: &str = "/1.0/environment/control/rest/stopenv";
-const START: &str = "/1.0/environment/control/rest/startenv";
+pub const STOP: &str = "/1.0/environment/control/rest/stopenv";
+pub const START: &str = "/1.0/environment/control/rest/startenv";
 const ONE: &str = "/1.0/environment/one";
 const CHALLENGE: &str = r#"Bearer realm="hallpass""#;
 const INVALID: &str = r#"Bearer realm="hallpass", error="invalid_token""#;

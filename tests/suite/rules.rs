@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up, as `lib.rs` has it. A file may use what stands before it, and its neighbours in the same row.
 const LAYERS: &[&[&str]] = &[
     &["error", "types", "schema"],
-    &["policy", "password", "guess", "when", "secret", "scope", "db", "telemetry", "limits"],
+    &["policy", "password", "guess", "when", "secret", "scope", "sharded", "db", "telemetry", "limits"],
     &["config"],
     &["actor", "tx", "audit"],
     &["confirm", "repeat"],

@@ -280,6 +280,41 @@ fn ending_the_present_session_signs_out_and_says_so_before() {
 }
 
 #[test]
+fn programs_stand_beside_browsers_and_end_alike() {
+    let site = Site::start();
+    let maria = site.owner();
+    let (one, two) = (site.log_in("maria@example.com"), site.log_in("maria@example.com"));
+    let status = |value: &str| site.api(value, "GET", "/api/v1/whoami", serde_json::Value::Null).status;
+    let page = maria.get(SESSIONS);
+    let text = page.text();
+    assert_eq!(text.matches("A program, until 24 Nov, 10:40").count(), 2, "{text}");
+    let told = site.api(&one, "GET", "/api/v1/sessions", serde_json::Value::Null).json();
+    let id_of = |is_meant: &dyn Fn(&serde_json::Value) -> bool| {
+        let items = told["items"].as_array().unwrap();
+        items.iter().find(|item| is_meant(item)).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let of_one = id_of(&|item| item["present"] == true);
+    let of_two = id_of(&|item| item["kind"] == "program" && item["present"] == false);
+    let mut both: Vec<String> =
+        told["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
+    let mut shown = ids(&page);
+    (both.sort(), shown.sort());
+    assert_eq!(both, shown, "page and API show the same");
+
+    let asked = end(&maria, &[&of_one]);
+    assert!(asked.text().contains("End 1 session?"), "{}", asked.text());
+    assert_eq!(status(&one), 200, "not before the password");
+    assert_eq!(maria.confirm(&asked, END).status, 303);
+    assert_eq!((status(&one), status(&two)), (401, 200));
+    let jan = site.person("jan@example.com", Role::Owner);
+    assert_eq!(end(&jan, &[&of_two]).status, 404, "and nobody else's");
+    let asked = maria.post(END, &maria.get(SESSIONS).form("/theme").with(&[("do", "others")]));
+    assert_eq!(maria.confirm(&asked, END).status, 303);
+    assert_eq!((status(&two), maria.get(SESSIONS).status), (401, 200));
+    assert_eq!(actions(&site).iter().filter(|action| *action == "session.end").count(), 2);
+}
+
+#[test]
 fn another_person_s_session_is_missing_and_then_none_ends() {
     let site = Site::start();
     let maria = site.owner();

@@ -46,10 +46,14 @@ impl Site {
     pub fn configured(policy: Policy, config: Config) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let (place, scratch) = database(&folder);
-        // Monday, 23 November 2026, 09:40 UTC: every test begins at the same moment.
-        let start: DateTime<Utc> = "2026-11-23T09:40:00Z".parse().unwrap();
-        let clock = Arc::new(AtomicI64::new(start.timestamp_millis()));
-        Site::on(place, policy, config, clock, Some(folder), scratch)
+        Site::on(place, policy, config, start_of_tests(), Some(folder), scratch)
+    }
+
+    /// On SQLite, whatever the suite runs on.
+    pub fn on_sqlite() -> Site {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(folder.path().join("hallpass.db").to_string_lossy().into_owned());
+        Site::on(place, Policy::default(), config(), start_of_tests(), Some(folder), None)
     }
 
     /// Another process on the same database, with the same clock.
@@ -265,6 +269,12 @@ impl Drop for Site {
             let _ = diesel::sql_query(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).execute(&mut conn);
         }
     }
+}
+
+/// Monday, 23 November 2026, 09:40 UTC: every test begins at the same moment.
+fn start_of_tests() -> Arc<AtomicI64> {
+    let start: DateTime<Utc> = "2026-11-23T09:40:00Z".parse().unwrap();
+    Arc::new(AtomicI64::new(start.timestamp_millis()))
 }
 
 pub fn config() -> Config {

@@ -15,7 +15,7 @@ use crate::team;
 use crate::token;
 use crate::types::{AccountId, AccountKind, Stamp, TeamId};
 
-/// Rows of a list's page.
+/// Rows of a page for people.
 pub const PAGE: i64 = 50;
 /// Rows of a choice: whoever has more finds them in the list.
 const CHOICES_MOST: i64 = 200;
@@ -49,7 +49,15 @@ pub enum Which {
     OfTeam(TeamId),
 }
 
-pub fn page(conn: &mut Conn, actor: &Actor, which: &Which, q: &str, after: Option<&AccountId>) -> Result<Page> {
+/// Up to `most` rows.
+pub fn page(
+    conn: &mut Conn,
+    actor: &Actor,
+    which: &Which,
+    q: &str,
+    after: Option<&AccountId>,
+    most: i64,
+) -> Result<Page> {
     let found = || {
         let mut query = own(actor, which);
         for word in q.to_lowercase().split_whitespace() {
@@ -71,17 +79,17 @@ pub fn page(conn: &mut Conn, actor: &Actor, which: &Which, q: &str, after: Optio
     };
     let total: i64 = found().count().get_result(conn)?;
     let before = if last.is_some() { total - behind().count().get_result::<i64>(conn)? } else { 0 };
-    let newer = match before > PAGE {
+    let newer = match before > most {
         true => {
-            let place = found().order((accounts::name_key, accounts::id)).offset(before - PAGE - 1).limit(1);
+            let place = found().order((accounts::name_key, accounts::id)).offset(before - most - 1).limit(1);
             place.select(accounts::id).first(conn).optional()?
         }
         false => None,
     };
     let in_order = behind().order((accounts::name_key, accounts::id));
-    let mut rows: Vec<Account> = in_order.limit(PAGE + 1).select(Account::as_select()).load(conn)?;
-    let more = rows.len() as i64 > PAGE;
-    rows.truncate(PAGE as usize);
+    let mut rows: Vec<Account> = in_order.limit(most + 1).select(Account::as_select()).load(conn)?;
+    let more = rows.len() as i64 > most;
+    rows.truncate(usize::try_from(most).unwrap_or_default());
     let older = more.then(|| rows.last().map(|account| account.id.clone())).flatten();
     Ok(Page { rows: dress(conn, rows)?, total, before, older, newer })
 }

@@ -31,6 +31,8 @@ pub struct Person {
     pub created_at: Stamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub seen_at: Option<Stamp>,
+    /// In which the days of an expiry are meant, such as `Europe/Berlin`.
+    pub time_zone: String,
 }
 
 impl Person {
@@ -48,6 +50,7 @@ impl Person {
             tokens: listed.tokens,
             created_at: account.created_at,
             seen_at: listed.seen,
+            time_zone: account.zone().name().to_owned(),
         }
     }
 }
@@ -73,7 +76,6 @@ pub struct AccountQuery {
 pub struct NewAccount {
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    #[schema(format = Email)]
     pub email: String,
     #[schema(schema_with = roles)]
     pub role: Role,
@@ -112,7 +114,7 @@ pub struct Service {
 }
 
 /// A person or a team, by id.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceOwner {
     Person(String),
@@ -137,7 +139,7 @@ impl Service {
     }
 }
 
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "backup", "role": "token_creator" }))]
 pub struct NewService {
@@ -152,7 +154,7 @@ pub struct NewService {
     pub owner: Option<ServiceOwner>,
 }
 
-#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({ "description": "Nightly backup" }))]
 pub struct ServiceEdit {

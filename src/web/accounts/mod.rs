@@ -16,13 +16,13 @@ use super::page::{Choice, Fact, Note, Paging, Tone, counted, number, size};
 use super::session::{Administrator, SignedIn};
 use super::tokens_pages::When;
 use super::words::Reading;
-use crate::account::list::{Ask, Filter, Listed, Page, State, one, page};
+use crate::account::list::{Ask, Filter, Listed, PAGE, Page, State, one, page};
 use crate::account::{self, Account};
 use crate::actor::wording;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::guess::{Guess, Guesses};
-use crate::session::{self, Session};
+use crate::session::everywhere::{self, Place};
 use crate::types::{AccountId, Role};
 
 pub const ADDRESS: &str = "/admin/accounts";
@@ -45,6 +45,7 @@ impl View {
             role: Role::parse(query.text("role")),
             q: q.trim().to_owned(),
             after: Some(query.text("after")).filter(|after| !after.is_empty()).map(AccountId::from),
+            most: PAGE,
         })
     }
 
@@ -166,7 +167,7 @@ fn standing(state: State) -> Standing {
 /// All that a person's page tells.
 pub struct Told {
     pub listed: Listed,
-    sessions: Vec<Session>,
+    sessions: Vec<Place>,
     guesses: Guesses,
     services: Vec<Account>,
     /// Whether something of theirs has to be decided before they are disabled.
@@ -184,7 +185,7 @@ impl Told {
             let services = account::services_of(conn, &id)?;
             let listed = one(conn, account, now)?.ok_or(Error::Missing)?;
             Ok(Told {
-                sessions: session::living(conn, &id, &"".into(), now, &policy)?,
+                sessions: everywhere::living(conn, &id, &"".into(), now, &policy)?,
                 guesses: account::guesses_of(conn, &key)?.settled(now.utc()),
                 has_belongings: listed.tokens > 0 || !services.is_empty(),
                 services,

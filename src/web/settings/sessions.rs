@@ -9,7 +9,8 @@ use actix_web::{HttpResponse, web};
 use crate::app::App;
 use crate::confirm::Action;
 use crate::error::{Error, Replay, Result};
-use crate::session::{self, Session, Which};
+use crate::session::Which;
+use crate::session::everywhere::{self, Place};
 use crate::types::SessionId;
 use crate::web::confirm::{Outcome, ask, ask_again, propose, settle};
 use crate::web::confirm_pages::ConfirmPage;
@@ -70,15 +71,15 @@ fn ids(form: &Posted) -> Result<Vec<SessionId>> {
     Ok(ids)
 }
 
-async fn chosen(me: &SignedIn, app: &Arc<App>, which: &Which) -> Result<Vec<Session>> {
+async fn chosen(me: &SignedIn, app: &Arc<App>, which: &Which) -> Result<Vec<Place>> {
     let (account, present, which) = (me.account.id.clone(), me.session.clone(), which.clone());
     let (now, at) = (app.now(), app.clone());
-    app.read(move |conn| session::chosen(conn, &account, &present, &which, now, &at.policy())).await
+    app.read(move |conn| everywhere::chosen(conn, &account, &present, &which, now, &at.policy())).await
 }
 
-fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, meant: &[Session]) -> Result<ConfirmPage> {
+fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, meant: &[Place]) -> Result<ConfirmPage> {
     let reading = Reading::of(&me.account, app.now());
-    let fact = |session: &Session| {
+    let fact = |session: &Place| {
         let (browser, _) = apart(&session.agent);
         Fact::new(browser, format!("from {}, last seen {}", place(session), reading.ago(session.seen_at)))
     };
@@ -91,7 +92,7 @@ fn confirm_page(me: &SignedIn, frame: &Frame, app: &App, meant: &[Session]) -> R
     Ok(ConfirmPage {
         shell: frame.shell("End sessions", ADDRESS, Some(me))?,
         title: format!("End {}?", counted(meant.len(), "session", "sessions")),
-        lead: "Whoever uses them has to sign in again. Tokens go on working.".into(),
+        lead: "Whoever uses them has to sign in again. Access tokens go on working.".into(),
         facts,
         warnings: is_own.then_some(warning).into_iter().collect(),
         action: format!("{ADDRESS}/end"),
@@ -115,7 +116,7 @@ async fn confirmed(
 ) -> Result<HttpResponse> {
     let present = me.session.clone();
     let outcome = settle(app, me, form, Action::EndSessions, move |tx, actor, which: Which| {
-        session::end_chosen(tx, actor, &present, &which)
+        everywhere::end_chosen(tx, actor, &present, &which)
     });
     match outcome.await {
         Ok(Outcome::Done(ended)) if ended.contains(&me.session) => {
@@ -156,14 +157,18 @@ async fn page(
     ticked: &[SessionId],
 ) -> Result<SessionsPage> {
     let (account, present, now, at) = (me.account.id.clone(), me.session.clone(), app.now(), app.clone());
-    let living = app.read(move |conn| session::living(conn, &account, &present, now, &at.policy())).await?;
+    let living = app.read(move |conn| everywhere::living(conn, &account, &present, now, &at.policy())).await?;
     let reading = Reading::of(&me.account, now);
-    let row = |session: &Session| {
+    let row = |session: &Place| {
         let (browser, system) = apart(&session.agent);
         SessionRow {
             id: session.id.to_string(),
             browser,
-            system,
+            system: match session.is_program {
+                true => format!("A program, until {}", reading.moment(session.ends_at)),
+                false if system.is_empty() => "No system told".into(),
+                false => system,
+            },
             agent: session.agent.clone(),
             address: place(session).to_owned(),
             signed_in: When {
@@ -191,7 +196,7 @@ async fn page(
     })
 }
 
-fn place(session: &Session) -> &str {
+fn place(session: &Place) -> &str {
     if session.ip.is_empty() { "an unknown address" } else { &session.ip }
 }
 

@@ -10,6 +10,9 @@ use crate::support::Site;
 
 pub const KIND: Kind = Kind { name: "nginx", program: "/usr/sbin/nginx", prepare, is_direct: false };
 
+/// With the lines for values in the query in the place of those that they replace.
+pub const IN_QUERY: Kind = Kind { prepare: prepare_for_values_in_the_query, ..KIND };
+
 fn prepare(folder: &Path, places: &Places) -> Vec<String> {
     start_with(folder, server(places))
 }
@@ -44,7 +47,6 @@ fn the_address_of_the_question_cannot_be_reached_from_outside() {
     assert_eq!(scene.api.count(), 0);
 }
 
-/// The lines for values in the query in the place of those that they replace.
 fn prepare_for_values_in_the_query(folder: &Path, places: &Places) -> Vec<String> {
     let usual = server(places);
     let (before, rest) = usual.split_once("    location / {").unwrap();
@@ -55,8 +57,7 @@ fn prepare_for_values_in_the_query(folder: &Path, places: &Places) -> Vec<String
 #[test]
 fn a_value_in_the_query_goes_no_further_than_to_hallpass() {
     let site = Site::with(Policy { value_in_query: true, ..Policy::default() });
-    let kind = Kind { prepare: prepare_for_values_in_the_query, ..KIND };
-    let scene = Scene::of(&kind, &site, &site.owner());
+    let scene = Scene::of(&IN_QUERY, &site, &site.owner());
     let without = |target: &str| format!("POST {target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: 0\r\n\r\n");
     for (sent, passed_on) in [
         (format!("{STOP}?session={}", scene.value), STOP.to_owned()),
