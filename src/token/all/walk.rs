@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::schema::tokens;
 use crate::types::{Stamp, TokenId};
 
-/// What a query says that the index `tokens_all_expiry` is for: it holds of every row, and no other query takes that index.
+/// What a query says that the indexes `tokens_all_expiry` and `tokens_endless` are for: it holds of every row, and no other query
+/// takes these.
 const BY_EXPIRY: &str = "id <> ''";
 
 type Query = tokens::BoxedQuery<'static, MultiBackend>;
@@ -43,7 +44,7 @@ pub fn of(tab: Tab, times: Times) -> Query {
     let every = match tab {
         Tab::All | Tab::Unused => every,
         Tab::Expiring | Tab::Expired => every.filter(sql::<Bool>(BY_EXPIRY)),
-        Tab::Never => every.filter(tokens::expires_at.is_null()),
+        Tab::Never => every.filter(sql::<Bool>(BY_EXPIRY)).filter(tokens::expires_at.is_null()),
         Tab::Broad => every.filter(sql::<Bool>(BROAD)),
         Tab::Disabled => every.filter(sql::<Bool>("NOT enabled")),
     };
@@ -112,7 +113,7 @@ pub fn counts(conn: &mut Conn, times: Times) -> Result<[usize; 7]> {
     let all = (
         plain(""),
         soon,
-        plain(" AND expires_at IS NULL"),
+        plain(&format!(" AND {BY_EXPIRY} AND expires_at IS NULL")),
         idle,
         plain(&format!(" AND {BROAD}")),
         plain(" AND NOT enabled"),
@@ -227,7 +228,7 @@ impl Way {
     }
 
     fn without_value(&self, times: Times, after: Option<&TokenId>) -> Query {
-        let every = of(self.tab, times).filter(sql::<Bool>(&format!("{} IS NULL", self.column())));
+        let every = self.every(times).filter(sql::<Bool>(&format!("{} IS NULL", self.column())));
         self.by_id(match after {
             Some(id) => self.past(every, id),
             None => every,
