@@ -12,7 +12,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, OrMissing, OrTaken, Problem, Result};
 use crate::schema::{access_sets, apis};
 use crate::tx::Tx;
-use crate::types::{AccessSetId, ApiId, Lines, MethodKind, Role, Stamp};
+use crate::types::{AccessSetId, ApiId, Lines, MethodKind, Role, Stamp, is_unprintable};
 
 #[derive(Queryable, Selectable, Insertable, Clone, Debug)]
 #[diesel(table_name = access_sets)]
@@ -125,7 +125,7 @@ impl SetDraft {
         let mut problems = Vec::new();
         let mut wrong = |field, sentence: String| problems.push(Problem { field, sentence });
         let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.chars().count() > 60 || name.chars().any(is_unprintable) {
             wrong("name", "A name has 1 to 60 characters.".into());
         }
         let slug = self.slug.trim();
@@ -136,7 +136,7 @@ impl SetDraft {
         } else if catalogue.set(slug).is_some_and(|other| Some(&other.id) != id.as_ref()) {
             wrong("slug", SLUG_TAKEN.into());
         }
-        if self.description.chars().count() > 500 || self.description.chars().any(char::is_control) {
+        if self.description.chars().count() > 500 || self.description.chars().any(is_unprintable) {
             wrong("description", "A description has up to 500 characters, on one line.".into());
         }
         let mut scopes = Vec::new();
