@@ -187,7 +187,7 @@ fn found_page(conn: &mut Conn, ask: &Ask, now: Stamp) -> Result<Page> {
         None => None,
     };
     let from = last.as_ref().map_or(0, |(name, id)| found.partition_point(|person| person.place() <= (name, id)));
-    let size = PAGE as usize;
+    let size = usize::try_from(ask.most).unwrap_or_default();
     let id_at = |place: usize| found.get(place).map(|person| person.id.clone());
     let next = if found.len() > from + size { id_at(from + size - 1) } else { None };
     let former = last.is_some().then(|| from.checked_sub(size + 1).and_then(id_at));
