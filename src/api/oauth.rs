@@ -129,14 +129,14 @@ struct AskedRequest<'a> {
 
 impl<'a> AskedRequest<'a> {
     fn read(form: &'a Fields) -> Result<Option<AskedRequest<'a>>, OauthError> {
+        let client = match form.get("ip") {
+            None => None,
+            Some(ip) => Some(ip.parse().map_err(|_| OauthError::invalid("ip is not an IP address."))?),
+        };
         let (method, uri) = match (form.get("method"), form.get("uri")) {
             (None, None) => return Ok(None),
             (Some(method), Some(uri)) => (method, uri),
             _ => return Err(OauthError::invalid("method and uri belong together.")),
-        };
-        let client = match form.get("ip") {
-            None => None,
-            Some(ip) => Some(ip.parse().map_err(|_| OauthError::invalid("ip is not an IP address."))?),
         };
         // An address with a host (RFC 9112 section 3.2.2) is as good as a path.
         let (host, target) = match uri.split_once("://") {

@@ -103,7 +103,8 @@ pub async fn generate(
         };
         let owner = token::may_hold(tx.conn, &actor, &owner)?;
         let limits = limits(tx, &catalogue, &owner, None);
-        let mut new = draft(&body.value, &limits)?.check(&limits, tx.random)?;
+        let checked = draft(&body.value, &limits)?.check(&limits, tx.random);
+        let mut new = checked.map_err(|error| of_set(error, &body.value))?;
         if body.value.expires_at.is_none() && body.value.lifetime_days.is_none() {
             new.expires_at = Bounds::of(tx.conn, &actor)?.cut(new.expires_at);
         }
@@ -219,6 +220,19 @@ fn draft(new: &NewToken, limits: &Limits<'_>) -> Result<TokenDraft> {
         rate_per_minute: new.rate_per_minute.map(|rate| rate.to_string()).unwrap_or_default(),
         enabled: true,
     })
+}
+
+/// Methods that came by an access set are refused at its name.
+fn of_set(error: Error, new: &NewToken) -> Error {
+    match error {
+        Error::Invalid(mut problems) if new.access_set.is_some() => {
+            for problem in problems.iter_mut().filter(|problem| problem.field == "m") {
+                problem.field = "access_set";
+            }
+            Error::Invalid(problems)
+        }
+        other => other,
+    }
 }
 
 /// An instant, or what a person would type; `None` is never.

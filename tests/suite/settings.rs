@@ -298,7 +298,8 @@ fn programs_stand_beside_browsers_and_end_alike() {
     let mut both: Vec<String> =
         told["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
     let mut shown = ids(&page);
-    (both.sort(), shown.sort());
+    both.sort();
+    shown.sort();
     assert_eq!(both, shown, "page and API show the same");
 
     let asked = end(&maria, &[&of_one]);

@@ -38,6 +38,13 @@ macro_rules! name_without {
     };
 }
 
+/// `SERVICE:METHOD` with stars.
+macro_rules! methods {
+    () => {
+        "[!-9;-~]+:[!-~]+"
+    };
+}
+
 const LINE: &str = concat!("^[^", unprintable!(), "]*$");
 const NAME: &str = name_without!("");
 /// Names of teams go into one header, set apart by commas.
@@ -56,6 +63,8 @@ const NETWORK_V4: &str = r"^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(2
 /// Written out, or with the rest left out at the end.
 const NETWORK_V6: &str =
     r"^(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,6}:|::)/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$";
+const BASE_PATH: &str = "^(/[A-Za-z0-9._~-]+)*$";
+const HOST: &str = r"^([a-zA-Z0-9]+(-[a-zA-Z0-9]+)*\.)*[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*(:[1-9][0-9]{0,3})?$";
 /// Of one parameter of a query.
 pub const LONGEST_PARAMETER: usize = 300;
 /// In a parameter of a query.
@@ -104,7 +113,7 @@ fn looks(of: &str, member: &str) -> Value {
         }
         ("NewTeam", "managers") => json!({ "items": id(), "minItems": 1, "uniqueItems": true }),
         ("NewToken" | "TokenEdit", "scopes") => json!({ "items": scope(), "minItems": 1 }),
-        ("NewToken" | "TokenEdit", "allow") => json!({ "items": { "type": "string", "pattern": RESOURCE } }),
+        ("NewToken" | "TokenEdit", "allow") => lines(RESOURCE),
         ("NewToken" | "TokenEdit", "ip_allow") => json!({ "items": network() }),
         ("NewToken", "access_set") | ("NewAccessSet", "api") => json!({ "pattern": SLUG }),
         ("NewAccessSet", "name") => json!({ "pattern": NAME }),
@@ -113,6 +122,12 @@ fn looks(of: &str, member: &str) -> Value {
         ("NewToken" | "TokenEdit" | "Regeneration", "expires_at") => json!({
             "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }, { "type": "null" }],
         }),
+        ("ApiOptions", "base_path") => json!({ "pattern": BASE_PATH }),
+        ("ApiOptions", "hosts") => lines(HOST),
+        ("ApiOptions", "greedy") => lines(concat!("^", methods!(), "$")),
+        ("ApiOptions", "kinds") => lines(concat!("^(read|write|delete) ", methods!(), "$")),
+        ("ApiOptions", "least_roles") => lines(concat!("^(viewer|token_creator|contributor|admin|owner) ", methods!(), "$")),
+        ("ApiOptions", "resources") => lines("^[!-~]+ [!-~]+$"),
         ("Regeneration", "previous_expires_at") => json!({ "format": "date-time" }),
         ("TokenQuery" | "AccountQuery" | "NounQuery" | "EventQuery" | "SessionQuery", "after") => json!({ "format": "uuid" }),
         ("TokenQuery", "owner") => json!({ "format": "uuid" }),
@@ -156,6 +171,11 @@ pub fn id() -> Value {
     json!({ "type": "string", "format": "uuid" })
 }
 
+/// A list whose empty entries are left aside.
+fn lines(pattern: &str) -> Value {
+    json!({ "items": { "anyOf": [{ "type": "string", "pattern": pattern }, { "type": "string", "maxLength": 0 }] } })
+}
+
 /// One of Hallpass's own is told by name; those of other APIs are in `GET /api/v1/methods`.
 fn scope() -> Value {
     let own = crate::catalogue::own::requests();
@@ -174,6 +194,7 @@ fn network() -> Value {
             { "type": "string", "format": "ipv6" },
             { "type": "string", "pattern": NETWORK_V4 },
             { "type": "string", "pattern": NETWORK_V6 },
+            { "type": "string", "maxLength": 0 },
         ],
     })
 }
