@@ -43,14 +43,16 @@ struct Room {
 const WHOLE: Room = Room { entries: 200_000, refusals: 1_000 };
 
 impl Room {
+    /// Of each of several parts: half of the whole, as the same busy tokens are in all of them.
     fn share(self, parts: usize) -> Room {
-        Room { entries: self.entries / parts, refusals: self.refusals / parts }
+        let of = parts.min(2);
+        Room { entries: self.entries / of, refusals: self.refusals / of }
     }
 }
 
 #[derive(Default)]
 pub struct Usage {
-    /// What came since the last flush. Each part has its share of the room.
+    /// What came since the last flush.
     parts: Sharded<Gathered>,
     /// What a flush that failed has left for the next one.
     left: Mutex<Gathered>,
