@@ -123,9 +123,9 @@ pub struct NewToken {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub expires_at: Option<Option<String>>,
-    /// The end of the day that many days from today. Left out with `expires_at`: as the policy proposes.
+    /// The end of the day that many days from today; 0 is today. Left out with `expires_at`: as the policy proposes.
     #[serde(deserialize_with = "whole_number")]
-    #[schema(minimum = 1, maximum = 36_500)]
+    #[schema(minimum = 0, maximum = 36_500)]
     pub lifetime_days: Option<u32>,
     pub scopes: Option<Vec<String>>,
     /// Instead of scopes: the slug of an access set.
