@@ -8,6 +8,7 @@ use super::plan::{Act, Holder, Join};
 use super::there::There;
 use crate::api::json::{Membership, NewService, NewToken, Revealed, ServiceEdit, ServiceOwner, TokenEdit};
 use crate::cli::client::Failure;
+use crate::secret::Secret;
 
 /// Does the steps. It remembers the ids of what it makes.
 pub struct Doer<'t> {
@@ -21,7 +22,7 @@ pub struct Made {
     pub id: String,
     pub owner: String,
     pub name: String,
-    pub value: String,
+    pub value: Secret,
     pub is_enabled: bool,
 }
 
@@ -105,7 +106,7 @@ impl<'t> Doer<'t> {
             id: made.token.id,
             owner: owner.to_owned(),
             name: made.token.name,
-            value: made.value.unwrap_or_default(),
+            value: Secret::new(made.value.unwrap_or_default()),
             is_enabled,
         })
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use crate::cli::client::Failure;
 use crate::cli::output;
+use crate::secret::Secret;
 
 pub enum Values {
     Output,
@@ -30,8 +31,8 @@ impl Values {
     }
 
     /// `OWNER`, `NAME` and `VALUE`, set apart by tabs, which are in no name.
-    pub fn keep(&mut self, owner: &str, name: &str, value: &str) -> Result<(), Failure> {
-        let line = format!("{owner}\t{name}\t{value}\n");
+    pub fn keep(&mut self, owner: &str, name: &str, value: &Secret) -> Result<(), Failure> {
+        let line = format!("{owner}\t{name}\t{}\n", value.reveal());
         match self {
             Values::Output => output::print(&line),
             Values::File { path, file } => {
