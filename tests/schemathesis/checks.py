@@ -46,7 +46,7 @@ def known(name, value):
     if name == "access_set" and value:
         return "full-access"
     if name == "allow" and value:
-        return ["zones:" + entry.split(":", 1)[1] for entry in value]
+        return ["zones:" + entry.split(":", 1)[-1] for entry in value]
     if name == "expires_at" and value:
         return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)).isoformat()
     return value

@@ -47,16 +47,13 @@ fn links(row: &Row, named: &str, schemas: &BTreeMap<String, Value>) -> Map<Strin
     links
 }
 
-/// Where in the answer the id or short name is.
+/// Where in the answer the id or short name is. None leads on from a list: it may be empty.
 fn place(named: &str, schemas: &BTreeMap<String, Value>) -> Option<String> {
     if within(named, schemas, "id").is_some() {
         return Some("/id".into());
     }
     if within(named, schemas, "slug").is_some() {
         return Some("/slug".into());
-    }
-    if let Some(items) = within(named, schemas, "items") {
-        return place(items["items"]["$ref"].as_str()?, schemas).map(|inner| format!("/items/0{inner}"));
     }
     let inner =
         |name: &str| Some(format!("/{name}{}", place(within(named, schemas, name)?["$ref"].as_str()?, schemas)?));
