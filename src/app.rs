@@ -272,6 +272,7 @@ impl App {
             self.follow_policy_row(conn)?;
             // A token is frozen for as long as its account is unknown.
             account::changed_since(conn, -1, |facts| self.index.learn_account(facts))?;
+            self.index.reserve(token::how_many(conn)?);
             newest_change(conn)
         })?;
         token::every(&self.db, asked, |facts| self.index.learn_token(facts, &self.symbols))?;

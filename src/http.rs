@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
+use smallvec::SmallVec;
 
 use crate::actor::{Actor, Origin};
 use crate::app::App;
@@ -146,7 +147,7 @@ pub fn client(headers: &HeaderMap, peer: Option<IpAddr>, config: &Config) -> Opt
         return Some(peer);
     }
     let mut nearest = None;
-    for value in headers.get_all("x-forwarded-for").collect::<Vec<_>>().into_iter().rev() {
+    for value in headers.get_all(header::X_FORWARDED_FOR).collect::<SmallVec<[_; 2]>>().into_iter().rev() {
         for entry in value.to_str().ok()?.split(',').rev() {
             let address: IpAddr = entry.trim().parse().ok()?;
             let address = address.to_canonical();

@@ -6,7 +6,8 @@ mod token;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::scope::Symbols;
@@ -43,16 +44,17 @@ pub struct Account {
 pub struct AccountState {
     version: i64,
     pub kind: AccountKind,
-    pub label: Box<str>,
+    pub label: SmolStr,
     /// Names of its teams, by commas.
-    pub teams: Box<str>,
+    pub teams: SmolStr,
     pub role: Role,
     pub enabled: bool,
 }
 
 impl Account {
-    pub fn state(&self) -> Arc<AccountState> {
-        self.state.load_full()
+    /// For the length of one verdict: a counted reference would make the threads wait for each other.
+    pub fn state(&self) -> Guard<Arc<AccountState>> {
+        self.state.load()
     }
 
     pub fn role(&self) -> Role {
@@ -72,6 +74,12 @@ impl Index {
     /// Every token that is not removed, in no order: a survey of a million takes a moment and holds up no request.
     pub fn each(&self, look: impl FnMut(&Token)) {
         self.newest.each(look);
+    }
+
+    /// Before so many tokens are learnt.
+    pub fn reserve(&self, more: usize) {
+        self.newest.reserve(more);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).living.reserve(more);
     }
 
     /// How many values it holds.

@@ -1,7 +1,7 @@
 //! What runs beside the requests: following the database, writing use, dropping what is past use.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -12,8 +12,11 @@ use crate::policy_change::cutting;
 use crate::{account, confirm, refusal, repeat, session, token, usage};
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(300);
-/// For twenty thousand busy tokens each is a second's work.
-const FLUSH_EVERY: Duration = Duration::from_secs(15);
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// For twenty thousand busy tokens a flush is a second's work: the longer it takes, the longer the next one waits, so that
+/// verification keeps its processors.
+const FLUSH_SHARE: u32 = 50;
+const FLUSH_AT_LATEST: Duration = Duration::from_secs(60);
 /// How late lists may be that are sorted by last use.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(60);
 /// Tokens of one of its changes: nobody waits long behind it.
@@ -25,7 +28,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 pub async fn run(app: Arc<App>, audit_days: Option<u32>, stop: watch::Receiver<bool>) {
     tokio::join!(
         every(FOLLOW_EVERY, &app, "follow", App::follow, stop.clone()),
-        every(FLUSH_EVERY, &app, "flush", flush_usage, stop.clone()),
+        flush_by_and_by(&app, stop.clone()),
         every(CATCH_UP_EVERY, &app, "catch up", catch_up, stop.clone()),
         every(PRUNE_EVERY, &app, "prune", prune_all, stop.clone()),
         every(PRUNE_EVERY, &app, "audit", move |app| prune_audit(app, audit_days), stop.clone()),
@@ -47,6 +50,22 @@ async fn every(
         tokio::select! {
             _ = interval.tick() => blocking(app, job, work).await,
             _ = stop.changed() => break,
+        }
+    }
+}
+
+async fn flush_by_and_by(app: &Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut due = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FLUSH_EVERY) => {}
+            _ = stop.changed() => break,
+        }
+        due = due.saturating_sub(FLUSH_EVERY);
+        if due.is_zero() || app.usage.is_filling() {
+            let began = Instant::now();
+            blocking(app, "flush", flush_usage).await;
+            due = (began.elapsed() * FLUSH_SHARE).min(FLUSH_AT_LATEST);
         }
     }
 }

@@ -50,4 +50,6 @@ pub mod verify;
 pub mod web;
 
 pub mod cli;
+
 pub mod server;
+pub mod surround;

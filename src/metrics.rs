@@ -23,7 +23,34 @@ use crate::types::Stamp;
 const BUCKETS: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1, f64::INFINITY];
 
-type Outcome = [(&'static str, &'static str); 2];
+/// With the word of the rule that refused, if one did.
+type Outcome = (Kind, &'static str);
+
+/// Compared as a number: every request is counted under one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Kind {
+    Pass,
+    NoCredential,
+    Unknown,
+    Refused,
+    TooMany,
+    Stale,
+    Unclear,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Kind::Pass => "pass",
+            Kind::NoCredential => "no_credential",
+            Kind::Unknown => "unknown",
+            Kind::Refused => "refused",
+            Kind::TooMany => "too_many",
+            Kind::Stale => "stale",
+            Kind::Unclear => "unclear",
+        }
+    }
+}
 
 pub struct Metrics {
     answers: Sharded<Answers>,
@@ -62,7 +89,7 @@ impl Metrics {
 
     /// Until it is told otherwise, the question could not be judged.
     pub fn asked(&self, since: Instant) -> Asking<'_> {
-        Asking { metrics: self, since, outcome: outcome("unclear", "") }
+        Asking { metrics: self, since, outcome: (Kind::Unclear, "") }
     }
 
     pub fn flushed(&self, now: Stamp, succeeded: bool) {
@@ -76,17 +103,17 @@ impl Metrics {
 impl Asking<'_> {
     /// What is known is too old to judge by.
     pub fn stale(&mut self) {
-        self.outcome = outcome("stale", "");
+        self.outcome = (Kind::Stale, "");
     }
 
     pub fn judged(&mut self, verdict: &Verdict) {
         self.outcome = match verdict {
-            Ok(_) => outcome("pass", ""),
-            Err(Denial::NoCredential) => outcome("no_credential", ""),
-            Err(Denial::Unknown) => outcome("unknown", ""),
-            Err(Denial::Ended(refusal)) => outcome("unknown", refusal.rule.as_str()),
-            Err(Denial::Refused(refusal)) => outcome("refused", refusal.rule.as_str()),
-            Err(Denial::TooMany(refusal, _)) => outcome("too_many", refusal.rule.as_str()),
+            Ok(_) => (Kind::Pass, ""),
+            Err(Denial::NoCredential) => (Kind::NoCredential, ""),
+            Err(Denial::Unknown) => (Kind::Unknown, ""),
+            Err(Denial::Ended(refusal)) => (Kind::Unknown, refusal.rule.as_str()),
+            Err(Denial::Refused(refusal)) => (Kind::Refused, refusal.rule.as_str()),
+            Err(Denial::TooMany(refusal, _)) => (Kind::TooMany, refusal.rule.as_str()),
         };
     }
 }
@@ -125,8 +152,10 @@ struct Durations(Answers);
 
 impl EncodeMetric for Verdicts {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        for (outcome, count) in &self.0.verdicts {
-            encoder.encode_family(outcome)?.encode_counter::<NoLabelSet, u64, f64>(count, None)?;
+        for ((kind, rule), count) in &self.0.verdicts {
+            encoder
+                .encode_family(&[("verdict", kind.as_str()), ("rule", rule)])?
+                .encode_counter::<NoLabelSet, u64, f64>(count, None)?;
         }
         Ok(())
     }
@@ -146,10 +175,6 @@ impl EncodeMetric for Durations {
     fn metric_type(&self) -> MetricType {
         MetricType::Histogram
     }
-}
-
-fn outcome(verdict: &'static str, rule: &'static str) -> Outcome {
-    [("verdict", verdict), ("rule", rule)]
 }
 
 /// All of it as it stands, in the text format of OpenMetrics 1.0.

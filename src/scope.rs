@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
+use smallvec::{SmallVec, smallvec};
+use smol_str::SmolStr;
 
 use crate::types::Lines;
 
@@ -80,7 +82,8 @@ const SHARED: usize = 1_000;
 
 #[derive(Default)]
 struct Known {
-    numbers: HashMap<Box<str>, Number, RandomState>,
+    /// Most scopes are so short that their text stands in the table itself.
+    numbers: HashMap<SmolStr, Number, RandomState>,
     sets: HashMap<Lines, ScopeSet, RandomState>,
 }
 
@@ -109,7 +112,7 @@ impl Symbols {
             return set.clone();
         }
         let is_room = known.sets.len() < SHARED;
-        let mut numbers = Vec::with_capacity(scopes.as_str().len() / 8);
+        let mut numbers: SmallVec<[u32; 128]> = SmallVec::new();
         let mut unheard = Vec::new();
         for scope in scopes.iter() {
             match known.numbers.get(scope) {
@@ -175,7 +178,7 @@ impl MethodSymbols {
 }
 
 impl ScopeSet {
-    fn of(mut numbers: Vec<u32>) -> ScopeSet {
+    fn of(mut numbers: SmallVec<[u32; 128]>) -> ScopeSet {
         // Lists nearly always come in the order of the catalogue.
         if !numbers.is_sorted() {
             numbers.sort_unstable();
@@ -184,7 +187,7 @@ impl ScopeSet {
         let end = numbers.last().map_or(0, |last| *last as usize + 1);
         let mut written = rice::write(&numbers);
         if end.div_ceil(8) + 1 < written.len() {
-            written = vec![0; end.div_ceil(8) + 1];
+            written = smallvec![0; end.div_ceil(8) + 1];
             if let Some((first, bits)) = written.split_first_mut() {
                 *first = BITS;
                 for number in numbers {
@@ -194,7 +197,12 @@ impl ScopeSet {
                 }
             }
         }
-        ScopeSet(written.into())
+        ScopeSet(written.as_slice().into())
+    }
+
+    /// How it is written: to touch what [`ScopeSet::grants`] will read.
+    pub fn first(&self) -> Option<u8> {
+        self.0.first().copied()
     }
 
     pub fn grants(&self, method: &MethodSymbols) -> Option<Grant> {

@@ -1,16 +1,15 @@
-//! The door: listening, what surrounds every request (headers, one log line, pages for errors), and shutting down.
+//! The door: listening, which address is whose, and pages for errors.
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::Key;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::header;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Actix, HttpMessage, HttpRequest, HttpResponse, ResponseError, guard, web};
+use actix_web::{App as Actix, HttpRequest, HttpResponse, ResponseError, guard, web};
 use diesel::prelude::*;
 use url::Url;
 
@@ -18,30 +17,14 @@ use crate::app::App;
 use crate::config::Config;
 use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
-use crate::http::{Fault, client, fits, peer, record_refused};
+use crate::http::{Fault, client, fits, peer};
+use crate::surround::{Surround, request_id};
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
 use crate::web::session::{SetupCode, sign_in_again, signed_in};
 use crate::web::{assets, form, session_store};
 use crate::{account, api, metrics, verify};
-
-/// What the program answers with on every address, assets and errors included (ASVS 3.4).
-const HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (HeaderName::from_static("x-content-type-options"), "nosniff"),
-    (HeaderName::from_static("referrer-policy"), "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("x-frame-options"), "DENY"),
-];
-/// Told to programs, under which the log has their request.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const HSTS: &str = "max-age=31536000; includeSubDomains";
 
 /// Who an address is for that is neither a page nor a program's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,7 +97,7 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
             .app_data(code.clone())
             .app_data(tokens.clone())
             .app_data(description.clone())
-            .wrap(from_fn(surround))
+            .wrap(Surround { app: app.clone(), config: config.clone() })
             .configure(routes)
             .configure(api::routes)
             .service(
@@ -189,90 +172,6 @@ async fn missing(request: HttpRequest) -> Result<HttpResponse> {
     let mut answer = HttpResponse::MethodNotAllowed();
     answer.insert_header((header::ALLOW, methods.join(", ")));
     Ok(answer.finish())
-}
-
-/// Every answer leaves with the headers above, and one line stands in the log: by the route's pattern, never by what the
-/// client sent.
-async fn surround(
-    mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let connection = request.conn_data::<Rc<Connection>>().cloned();
-    if let Some(connection) = &connection {
-        connection.turn(&mut request).await;
-    }
-    let started = Instant::now();
-    let has_tls = request.app_data::<web::Data<Config>>().is_some_and(|config| config.has_tls());
-    let method = request.method().clone();
-    let answer = next.call(request).await;
-    let is_last = connection.is_some_and(|connection| connection.answered());
-    let mut answer = match answer {
-        Ok(answer) => answer.map_into_boxed_body(),
-        // Something around the handlers failed; the request is gone with it, the rules for answers are not.
-        Err(error) => {
-            tracing::error!(%method, cause = %error, "request");
-            let mut answer = error.error_response();
-            put_headers(answer.headers_mut(), has_tls);
-            return Err(actix_web::error::InternalError::from_response(error, answer).into());
-        }
-    };
-    let fault = answer.response().extensions().get::<Fault>().cloned();
-    if let Some(fault) = &fault {
-        record_refused(answer.request(), fault).await;
-    }
-    if is_last {
-        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    put_headers(answer.headers_mut(), has_tls);
-    if answer.request().path().starts_with("/api/")
-        && let Ok(id) = HeaderValue::from_str(&request_id(answer.request()))
-    {
-        answer.headers_mut().insert(REQUEST_ID, id);
-    }
-    let status = answer.status().as_u16();
-    // Passes are nearly all there is, and usage counts them: a line for each costs more than the verdict.
-    let is_pass = status == 200 && answer.request().path().starts_with("/verify");
-    if is_pass && !tracing::enabled!(tracing::Level::DEBUG) {
-        return Ok(answer);
-    }
-    let route = answer.request().match_pattern().unwrap_or_else(|| "-".into());
-    let id = request_id(answer.request());
-    let cause = fault.and_then(|fault| fault.cause);
-    let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
-    let milliseconds = started.elapsed().as_millis() as u64;
-    match cause {
-        Some(cause) => tracing::error!(%method, route, status, milliseconds, request = id, cause, "request"),
-        None if is_pass => tracing::debug!(%method, route, status, milliseconds, request = id, "request"),
-        None => tracing::info!(%method, route, status, milliseconds, request = id, "request"),
-    }
-    Ok(answer)
-}
-
-fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
-    // It kept the answer from being compressed and has no business on the wire (RFC 9110 section 8.4.1).
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
-        headers.remove(header::CONTENT_ENCODING);
-    }
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if has_tls {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
-    }
-}
-
-#[derive(Clone)]
-struct RequestId(String);
-
-/// Drawn where it is first asked for: by the line in the log or the page of an error.
-fn request_id(request: &HttpRequest) -> String {
-    if let Some(RequestId(id)) = request.extensions().get() {
-        return id.clone();
-    }
-    let random = request.app_data::<web::Data<Arc<App>>>().and_then(|app| app.random.base62(10).ok());
-    let id = random.map(|text| text.to_string()).unwrap_or_default();
-    request.extensions_mut().insert(RequestId(id.clone()));
-    id
 }
 
 /// Errors become pages; a stranger is shown the way to sign in, and comes back to where they were.

@@ -114,7 +114,14 @@ impl Lines {
     pub const EMPTY: &Lines = &Lines(String::new());
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.lines()
+        memchr::memchr_iter(b'\n', self.0.as_bytes())
+            .chain(std::iter::once(self.0.len()))
+            .scan(0, |from, end| {
+                let entry = self.0.get(*from..end).unwrap_or_default();
+                *from = end + 1;
+                Some(entry)
+            })
+            .filter(|entry| !entry.is_empty())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -122,7 +129,7 @@ impl Lines {
     }
 
     pub fn len(&self) -> usize {
-        self.0.lines().count()
+        self.iter().count()
     }
 
     pub fn as_str(&self) -> &str {

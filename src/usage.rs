@@ -29,6 +29,9 @@ const ADDRESSES: usize = 200;
 /// Of one token, so that a noisy one leaves room for the others. What is over is counted, but cannot be looked up.
 const REFUSALS_OF_A_TOKEN: usize = 20;
 const AGENT_MOST: usize = 300;
+/// Passes that are put down before they are counted together: to look up the token of each while its request waits takes the
+/// processor three times as long.
+const AT_ONCE: usize = 1_000;
 
 /// What is held between two flushes.
 #[derive(Clone, Copy)]
@@ -53,7 +56,7 @@ impl Room {
 #[derive(Default)]
 pub struct Usage {
     /// What came since the last flush.
-    parts: Sharded<Gathered>,
+    parts: Sharded<Part>,
     /// What a flush that failed has left for the next one.
     left: Mutex<Gathered>,
     dropped: AtomicU64,
@@ -67,6 +70,23 @@ pub struct Call<'a> {
     pub method: &'a str,
     pub at: Stamp,
     pub ip: Option<IpAddr>,
+}
+
+#[derive(Default)]
+struct Part {
+    gathered: Gathered,
+    /// What passed since then, not yet counted.
+    passes: Vec<Passed>,
+}
+
+struct Passed {
+    token: Uuid,
+    method: SmolStr,
+    at: Stamp,
+    ip: Option<IpAddr>,
+    /// Of the value.
+    generation: i64,
+    agent: SmolStr,
 }
 
 #[derive(Default)]
@@ -97,7 +117,7 @@ struct Use {
 
 #[derive(Default)]
 struct Day {
-    methods: Tally<String>,
+    methods: Tally<SmolStr>,
     addresses: Tally<Option<IpAddr>>,
 }
 
@@ -124,7 +144,14 @@ impl Counts {
 impl Usage {
     /// `generation` is the number of the value that was sent.
     pub fn accepted(&self, call: Call<'_>, generation: i64, agent: &str) {
-        self.gather(call.token, |gathered, room| gathered.accept(call, generation, agent, room));
+        let Call { token, method, at, ip } = call;
+        // A long one may hold a value that a cut would make unknown.
+        let agent = if agent.len() <= AGENT_MOST { agent.into() } else { clean(agent, AGENT_MOST).into() };
+        let mut part = self.parts.own();
+        part.passes.push(Passed { token, method: method.into(), at, ip, generation, agent });
+        if part.passes.len() >= AT_ONCE {
+            self.count(&mut part);
+        }
     }
 
     pub fn refused(&self, call: Call<'_>, refusal: Noted) {
@@ -150,7 +177,8 @@ impl Usage {
     pub fn flush(&self, write: impl FnOnce(&Gathered) -> Result<()>) -> Result<usize> {
         let mut gathered = std::mem::take(&mut *self.left());
         for mut part in self.parts.each() {
-            let part = std::mem::take(&mut *part);
+            self.count(&mut part);
+            let part = std::mem::take(&mut part.gathered);
             gathered.absorb(part, WHOLE);
         }
         if gathered.tokens.is_empty() {
@@ -163,9 +191,15 @@ impl Usage {
         Err(cause)
     }
 
+    /// Whether there will soon be no room for more.
+    pub fn is_filling(&self) -> bool {
+        let room = WHOLE.share(self.parts.parts());
+        self.parts.each().any(|part| part.gathered.entries > room.entries / 4 * 3)
+    }
+
     /// Keys that wait to be written.
     pub fn waiting(&self) -> usize {
-        self.left().entries + self.parts.each().map(|part| part.entries).sum::<usize>()
+        self.left().entries + self.parts.each().map(|part| part.gathered.entries + part.passes.len()).sum::<usize>()
     }
 
     /// Calls, since the start, of tokens for which there was no room between two flushes.
@@ -173,13 +207,24 @@ impl Usage {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    fn count(&self, part: &mut Part) {
+        for passed in part.passes.drain(..) {
+            let Passed { token, method, at, ip, generation, agent } = passed;
+            let call = Call { token, method: &method, at, ip };
+            self.add(&mut part.gathered, token, |gathered, room| gathered.accept(call, generation, &agent, room));
+        }
+    }
+
     fn gather(&self, token: Uuid, add: impl FnOnce(&mut Gathered, Room)) {
+        self.add(&mut self.parts.own().gathered, token, add);
+    }
+
+    fn add(&self, gathered: &mut Gathered, token: Uuid, add: impl FnOnce(&mut Gathered, Room)) {
         let room = WHOLE.share(self.parts.parts());
-        let mut gathered = self.parts.own();
         if gathered.entries >= room.entries && !gathered.tokens.contains_key(&token) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        add(&mut gathered, room);
+        add(gathered, room);
     }
 
     fn left(&self) -> MutexGuard<'_, Gathered> {
@@ -254,7 +299,7 @@ impl Day {
     fn absorb(&mut self, later: Day, room: usize) -> usize {
         let mut taken = 0;
         for (method, counts) in later.methods.0 {
-            taken += self.methods.add(method.as_str(), counts, room - taken);
+            taken += self.methods.add(method.as_str(), |name| name.into(), counts, room - taken);
         }
         for (ip, counts) in later.addresses.0 {
             taken += self.count_address(ip, counts, room - taken);
@@ -264,7 +309,7 @@ impl Day {
 
     fn count_address(&mut self, ip: Option<IpAddr>, counts: Counts, room: usize) -> usize {
         let full = self.addresses.0.len() >= ADDRESSES && self.addresses.get(&ip).is_none();
-        self.addresses.add(&ip.filter(|_| !full), counts, room)
+        self.addresses.add(&ip.filter(|_| !full), Option::clone, counts, room)
     }
 }
 
@@ -284,7 +329,7 @@ impl<K> Tally<K> {
     }
 
     /// The answer is how many entries it took of the room.
-    fn add<Q: Ord + ToOwned<Owned = K> + ?Sized>(&mut self, key: &Q, counts: Counts, room: usize) -> usize
+    fn add<Q: Ord + ?Sized>(&mut self, key: &Q, own: impl FnOnce(&Q) -> K, counts: Counts, room: usize) -> usize
     where
         K: Borrow<Q>,
     {
@@ -292,7 +337,7 @@ impl<K> Tally<K> {
             Ok(at) => self.0.get_mut(at).into_iter().for_each(|(_, known)| known.add(counts)),
             Err(_) if room == 0 => {}
             Err(at) => {
-                self.0.insert(at, (key.to_owned(), counts));
+                self.0.insert(at, (own(key), counts));
                 return 1;
             }
         }
@@ -303,7 +348,7 @@ impl<K> Tally<K> {
 impl OfToken {
     fn count(&mut self, call: Call<'_>, counts: Counts, room: usize) -> usize {
         self.on(call.at.utc().date_naive(), |day| {
-            let taken = day.methods.add(call.method, counts, room);
+            let taken = day.methods.add(call.method, |name| name.into(), counts, room);
             taken + day.count_address(call.ip, counts, room - taken)
         })
     }

@@ -53,7 +53,7 @@ pub async fn introspect(
         "active": true,
         "scope": scopes.join(" "),
         "client_id": token.id,
-        "username": living.account.label.as_ref(),
+        "username": living.account.label.as_str(),
         "token_type": "Bearer",
         "exp": seconds([token.expires_at, value.ends_at].into_iter().flatten().min()),
         "iat": seconds(Some(value.created_at)),

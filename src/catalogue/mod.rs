@@ -12,6 +12,9 @@ mod template;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+use smol_str::{SmolStr, format_smolstr};
+
 use crate::scope::{Grant, MethodSymbols, OWN_API, Scope, Symbols};
 use crate::types::{ApiId, Lines, MethodKind, Role, Stamp};
 use options::ApiOptions;
@@ -86,14 +89,14 @@ pub struct Method {
 #[derive(Clone, Debug)]
 pub struct Names {
     /// `API/SERVICE:METHOD`
-    pub full: Arc<str>,
+    pub full: SmolStr,
     /// `SERVICE:METHOD`
-    pub short: Arc<str>,
+    pub short: SmolStr,
 }
 
 impl Names {
     fn new(api: &str, service: &str, method: &str) -> Names {
-        Names { full: format!("{api}/{service}:{method}").into(), short: format!("{service}:{method}").into() }
+        Names { full: format_smolstr!("{api}/{service}:{method}"), short: format_smolstr!("{service}:{method}") }
     }
 }
 
@@ -101,15 +104,15 @@ impl Names {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Resource {
     Nowhere,
-    Path(String),
-    Query(String),
+    Path(SmolStr),
+    Query(SmolStr),
 }
 
 /// A method with what the request's path gave to its parameters.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Found {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found<'s> {
     /// The value of the method's resource where that is in the path; `None` also where it could be read in two ways.
-    pub in_path: Option<String>,
+    pub in_path: Option<&'s str>,
 }
 
 impl Method {
@@ -134,14 +137,14 @@ impl Api {
 
     /// Which method a request is; nothing for what no template matches (closed by default). More than one where templates
     /// fit alike: which of them the API runs is known to the API alone, so the right to every one is needed.
-    pub fn find(&self, http_method: &str, segments: &Segments<'_>) -> Vec<(&Method, Found)> {
+    pub fn find<'s>(&self, http_method: &str, segments: &'s Segments<'_>) -> SmallVec<[(&Method, Found<'s>); 1]> {
         let Some(hit) = self.paths.find(http_method, segments) else {
-            return Vec::new();
+            return SmallVec::new();
         };
         let found = hit.every().filter_map(|one| {
             let method = self.methods.get(one.id)?;
             let in_path = match &method.resource {
-                Resource::Path(name) => one.parameter(name).map(str::to_owned),
+                Resource::Path(name) => one.parameter(name),
                 Resource::Nowhere | Resource::Query(_) => None,
             };
             Some((method, Found { in_path }))
@@ -384,10 +387,10 @@ pub fn resource(options: &ApiOptions, service: &str, parameters: &[description::
     let has = |name: &str, place| parameters.iter().any(|p| p.name == name && p.place == place);
     let first = parameters.iter().find(|p| p.place == description::Place::Path);
     match (options.resource_of(service), first) {
-        (Some((name, true)), _) if has(name, description::Place::Query) => Resource::Query(name.to_owned()),
-        (Some((name, false)), _) if has(name, description::Place::Path) => Resource::Path(name.to_owned()),
-        (_, Some(first)) => Resource::Path(first.name.clone()),
-        (Some((name, true)), None) => Resource::Query(name.to_owned()),
+        (Some((name, true)), _) if has(name, description::Place::Query) => Resource::Query(name.into()),
+        (Some((name, false)), _) if has(name, description::Place::Path) => Resource::Path(name.into()),
+        (_, Some(first)) => Resource::Path(first.name.as_str().into()),
+        (Some((name, true)), None) => Resource::Query(name.into()),
         (_, None) => Resource::Nowhere,
     }
 }

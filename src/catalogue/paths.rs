@@ -2,11 +2,15 @@
 //! servers would read a request differently, the answer is the narrower one.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::target::Segments;
 pub use super::template::Unreadable;
-use super::template::{Case, Pattern, Segment, Shape};
+use super::template::{Captures, Case, Pattern, Segment, Shape};
 
 /// One operation to be found.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,7 @@ pub enum Flaw {
 pub struct Match<'p, 's> {
     pub id: usize,
     /// Names and decoded values in the order of the template; the value of a greedy one may have slashes.
-    pub parameters: Vec<(&'p str, &'s str)>,
+    pub parameters: SmallVec<[(&'p str, &'s str); 2]>,
     /// A mixed segment such as `{base}...{head}` could be cut in another way (`a...b...c`). `parameters` has the
     /// shortest values from the left.
     pub ambiguous: bool,
@@ -80,13 +84,26 @@ pub struct Paths {
 
 #[derive(Debug, Default)]
 struct Node {
-    literals: BTreeMap<Box<str>, Node>,
-    mixed: BTreeMap<Shape, Node>,
+    /// By the fixed text of a segment.
+    literals: HashMap<SmolStr, Node, RandomState>,
     parameter: Option<Box<Node>>,
     here: Routes,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most nodes have none of: a thousand nodes are to stay in the processor's cache.
+#[derive(Debug, Default)]
+struct Rare {
+    mixed: BTreeMap<Shape, Node>,
     here_and_slash: Routes,
     /// Taken with one segment or more left.
     greedy: Routes,
+}
+
+impl Node {
+    fn ends(&self, slash: bool) -> Option<&Routes> {
+        if slash { self.rare.as_ref().map(|rare| &rare.here_and_slash) } else { Some(&self.here) }
+    }
 }
 
 /// What a segment of a template is, the most specific first. Greedy ones are no step but an end.
@@ -97,8 +114,26 @@ enum Kind {
     Parameter,
 }
 
-/// The templates that end in one place, by HTTP method. More than one for a method is a clash.
-type Routes = BTreeMap<Box<str>, Vec<(usize, Pattern)>>;
+/// The templates that end in one place: few, so that all lie side by side. More than one for a method is a clash.
+#[derive(Debug, Default)]
+struct Routes(Vec<Route>);
+
+#[derive(Debug)]
+struct Route {
+    http_method: SmolStr,
+    id: usize,
+    captures: Captures,
+}
+
+impl Routes {
+    fn of<'p>(&'p self, http_method: &str) -> impl Iterator<Item = &'p Route> {
+        self.0.iter().filter(move |route| route.http_method == http_method)
+    }
+
+    fn has(&self, http_method: &str) -> bool {
+        self.of(http_method).next().is_some()
+    }
+}
 
 impl Paths {
     /// Flaws come in the order of ids.
@@ -122,8 +157,8 @@ impl Paths {
         let mut greedy = false;
         for segment in &pattern.segments {
             node = match segment {
-                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
-                Segment::Mixed(shape, _) => node.mixed.entry(shape.clone()).or_default(),
+                Segment::Literal(text) => node.literals.entry(SmolStr::new(text)).or_default(),
+                Segment::Mixed(shape, _) => node.rare.get_or_insert_default().mixed.entry(shape.clone()).or_default(),
                 Segment::Parameter(_) => node.parameter.get_or_insert_default(),
                 Segment::Greedy(_) => {
                     greedy = true;
@@ -132,17 +167,20 @@ impl Paths {
             };
         }
         let routes = match (greedy, pattern.trailing_slash) {
-            (true, _) => &mut node.greedy,
-            (false, true) => &mut node.here_and_slash,
+            (true, _) => &mut node.rare.get_or_insert_default().greedy,
+            (false, true) => &mut node.rare.get_or_insert_default().here_and_slash,
             (false, false) => &mut node.here,
         };
-        let same = routes.entry(template.http_method.into()).or_default();
-        let first = same.first().map(|(id, _)| *id);
+        let first = routes.of(template.http_method).next().map(|route| route.id);
         // An operation that an API serves under one path twice (two servers with one base path) is still one.
-        if same.last().is_some_and(|(id, _)| *id == template.id) {
+        if routes.of(template.http_method).any(|route| route.id == template.id) {
             return None;
         }
-        same.push((template.id, pattern));
+        routes.0.push(Route {
+            http_method: template.http_method.into(),
+            id: template.id,
+            captures: pattern.captures(),
+        });
         first.map(|first| Flaw::Clash { first, second: template.id })
     }
 
@@ -160,19 +198,19 @@ impl Paths {
         let mut chosen = Few::default();
         self.walk(segments, &mut |ends| {
             for routes in ends.iter() {
-                let own = routes.get(http_method);
-                stands_in &= own.is_none();
-                let taken = if head { own.or_else(|| routes.get("GET")) } else { own };
-                taken.into_iter().flatten().for_each(|template| chosen.push(template));
+                let has_own = routes.has(http_method);
+                stands_in &= !has_own;
+                let taken = if head && !has_own { "GET" } else { http_method };
+                routes.of(taken).for_each(|route| chosen.push(route));
             }
             true
         });
-        if stands_in && self.walk(segments, &mut |ends| ends.iter().any(|routes| routes.contains_key("HEAD"))) {
+        if stands_in && self.walk(segments, &mut |ends| ends.iter().any(|routes| routes.has("HEAD"))) {
             return None;
         }
-        let capture = |(id, pattern): &'p (usize, Pattern)| {
-            let captured = pattern.capture(segments.text(), self.case);
-            Match { id: *id, parameters: captured.parameters, ambiguous: captured.ambiguous, also: Vec::new() }
+        let capture = |route: &'p Route| {
+            let captured = route.captures.of(segments.text(), self.case);
+            Match { id: route.id, parameters: captured.parameters, ambiguous: captured.ambiguous, also: Vec::new() }
         };
         let first = chosen.first.map(capture)?;
         if chosen.others.is_empty() {
@@ -189,7 +227,8 @@ impl Paths {
     pub fn http_methods(&self, segments: &Segments<'_>) -> Option<Vec<&str>> {
         let mut found: Option<Vec<&str>> = None;
         self.walk(segments, &mut |ends| {
-            found = Some(ends.iter().flat_map(|routes| routes.keys().map(|method| &**method)).collect());
+            found =
+                Some(ends.iter().flat_map(|routes| routes.0.iter().map(|route| route.http_method.as_str())).collect());
             true
         });
         let mut methods = found?;
@@ -214,7 +253,7 @@ impl Paths {
         visit: &mut dyn FnMut(&Few<&'p Routes>) -> bool,
     ) -> bool {
         if rest.is_empty() {
-            let ends = nodes.filter_map(|node| filled(if slash { &node.here_and_slash } else { &node.here }));
+            let ends = nodes.filter_map(|node| node.ends(slash).filter(|routes| !routes.0.is_empty()));
             return ends.first.is_some() && visit(&ends);
         }
         let (this, after) = rest.split_once('/').unwrap_or((rest, ""));
@@ -225,7 +264,10 @@ impl Paths {
             }
         }
         // What takes the rest takes no slash at its end: that is another path.
-        let ends = nodes.filter_map(|node| if slash { None } else { filled(&node.greedy) });
+        let ends = nodes.filter_map(|node| {
+            let greedy = node.rare.as_ref().filter(|_| !slash).map(|rare| &rare.greedy);
+            greedy.filter(|routes| !routes.0.is_empty())
+        });
         ends.first.is_some() && visit(&ends)
     }
 
@@ -237,8 +279,8 @@ impl Paths {
             }
             Kind::Mixed => {
                 let mut next = Few::default();
-                for node in nodes.iter() {
-                    let fitting = node.mixed.iter().filter(|(shape, _)| shape.fits(segment, self.case));
+                for rare in nodes.iter().filter_map(|node| node.rare.as_ref()) {
+                    let fitting = rare.mixed.iter().filter(|(shape, _)| shape.fits(segment, self.case));
                     fitting.for_each(|(_, node)| next.push(node));
                 }
                 next
@@ -284,10 +326,6 @@ impl<T: Copy> Few<T> {
         self.iter().filter_map(next).for_each(|one| few.push(one));
         few
     }
-}
-
-fn filled(routes: &Routes) -> Option<&Routes> {
-    (!routes.is_empty()).then_some(routes)
 }
 
 #[cfg(test)]

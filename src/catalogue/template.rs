@@ -1,5 +1,8 @@
 //! One path template, read into segments, and how a segment of a request is cut along it.
 
+use smallvec::SmallVec;
+use smol_str::SmolStr;
+
 use super::target::pair;
 
 /// More are refused, so that a walk along templates stays shallow.
@@ -63,7 +66,7 @@ pub(super) struct Shape(Vec<Box<str>>);
 
 /// What a path gave to the parameters of a pattern, in the order in which they stand.
 pub(super) struct Captured<'p, 's> {
-    pub parameters: Vec<(&'p str, &'s str)>,
+    pub parameters: SmallVec<[(&'p str, &'s str); 2]>,
     /// Another reading of the same template would have cut a segment elsewhere.
     pub ambiguous: bool,
 }
@@ -90,23 +93,55 @@ impl Pattern {
         Ok(Pattern { segments, trailing_slash })
     }
 
-    /// `text` is a path that this pattern was found to match, without its first and last slash.
-    pub(super) fn capture<'p, 's>(&'p self, text: &'s str, case: Case) -> Captured<'p, 's> {
-        let mut captured = Captured { parameters: Vec::with_capacity(4), ambiguous: false };
-        let mut rest = text;
-        for segment in &self.segments {
-            let (this, after) = rest.split_once('/').unwrap_or((rest, ""));
-            match segment {
-                Segment::Literal(_) => {}
-                Segment::Parameter(name) => captured.parameters.push((name, this)),
-                Segment::Greedy(name) => captured.parameters.push((name, rest)),
-                Segment::Mixed(shape, names) => {
+    /// What is left of it to keep when it has its place among all others.
+    pub(super) fn captures(self) -> Captures {
+        let captures = self.segments.into_iter().enumerate().filter_map(|(nth, segment)| {
+            let capture = match segment {
+                Segment::Literal(_) => return None,
+                Segment::Parameter(name) => Capture::One(name.into()),
+                Segment::Greedy(name) => Capture::Rest(name.into()),
+                Segment::Mixed(shape, names) => Capture::Cut(Box::new((shape, names))),
+            };
+            Some((nth, capture))
+        });
+        Captures(captures.collect())
+    }
+}
+
+/// The parameters of a pattern, each with the number of its segment. In one piece for the usual single one: every verdict
+/// reads it.
+#[derive(Debug)]
+pub(super) struct Captures(SmallVec<[(usize, Capture); 1]>);
+
+#[derive(Debug)]
+enum Capture {
+    One(SmolStr),
+    /// That segment and all behind it.
+    Rest(SmolStr),
+    Cut(Box<(Shape, Vec<Box<str>>)>),
+}
+
+impl Captures {
+    /// `text` is a path that the pattern was found to match, without its first and last slash.
+    pub(super) fn of<'p, 's>(&'p self, text: &'s str, case: Case) -> Captured<'p, 's> {
+        let mut captured = Captured { parameters: SmallVec::new(), ambiguous: false };
+        let (mut rest, mut passed) = (text, 0);
+        for (nth, capture) in &self.0 {
+            while passed < *nth {
+                rest = rest.split_once('/').map_or("", |(_, after)| after);
+                passed += 1;
+            }
+            let this = rest.split('/').next().unwrap_or_default();
+            match capture {
+                Capture::One(name) => captured.parameters.push((name, this)),
+                Capture::Rest(name) => captured.parameters.push((name, rest)),
+                Capture::Cut(of) => {
+                    let (shape, names) = &**of;
                     let values = shape.cut(this, case);
                     captured.ambiguous |= shape.cut_from_the_right(this, case) != values;
                     captured.parameters.extend(names.iter().map(|name| &**name).zip(values));
                 }
             }
-            rest = after;
         }
         captured
     }

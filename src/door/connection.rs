@@ -109,21 +109,23 @@ impl Connection {
         }
     }
 
-    /// A head is whole. Its turn comes when the client has taken all earlier answers: who pipelines and does not read would
-    /// else pile them up here.
-    pub async fn turn(self: &Rc<Connection>, request: &mut ServiceRequest) {
+    /// A head is whole. The answer is whether it has to wait for its [`Connection::turn`].
+    pub fn begin(self: &Rc<Connection>, request: &mut ServiceRequest) -> bool {
         self.phase.set(Phase::Answering);
         self.is_first.set(false);
         self.body_begun.set(false);
         self.is_left.set(false);
-        if self.unsent.get() {
-            std::future::poll_fn(|cx| self.unless(self.unsent.get(), cx)).await;
-        }
         let inner = request.take_payload();
         if !matches!(inner, Payload::None) {
             let body = Body { connection: self.clone(), inner, is_whole: false };
             request.set_payload(Payload::Stream { payload: Box::pin(body) });
         }
+        self.unsent.get()
+    }
+
+    /// It comes when the client has taken all earlier answers: who pipelines and does not read would else pile them up here.
+    pub async fn turn(&self) {
+        std::future::poll_fn(|cx| self.unless(self.unsent.get(), cx)).await;
     }
 
     /// An answer was made; whether the connection is to end with it.

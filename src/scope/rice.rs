@@ -1,9 +1,11 @@
 //! Ascending numbers as the gaps between them: of each gap the high part in ones with a zero behind, then so many low bits.
 
+use smallvec::SmallVec;
+
 /// The first byte is the number of low bits. The last byte is filled up with ones, which end no gap.
-pub(super) fn write(ascending: &[u32]) -> Vec<u8> {
+pub(super) fn write(ascending: &[u32]) -> SmallVec<[u8; 256]> {
     let low = low_bits(ascending);
-    let mut written = Vec::with_capacity(ascending.len() * (usize::from(low) + 2) / 8 + 2);
+    let mut written = SmallVec::new();
     written.push(low);
     let (mut bits, mut held) = (0_u64, 0_u32);
     let mut put = |value: u64, count: u32| {
@@ -29,7 +31,6 @@ pub(super) fn write(ascending: &[u32]) -> Vec<u8> {
     if held > 0 {
         written.push((bits << (8 - held)) as u8 | u8::MAX >> held);
     }
-    written.shrink_to_fit();
     written
 }
 
@@ -43,7 +44,7 @@ fn low_bits(ascending: &[u32]) -> u8 {
 /// What [`write`] has written, behind its first byte.
 pub(super) struct Numbers<'a> {
     low: u32,
-    rest: std::slice::Iter<'a, u8>,
+    rest: &'a [u8],
     /// From the highest bit down.
     bits: u64,
     held: u32,
@@ -52,14 +53,23 @@ pub(super) struct Numbers<'a> {
 
 impl Numbers<'_> {
     pub(super) fn read(low: u8, gaps: &[u8]) -> Numbers<'_> {
-        Numbers { low: low.into(), rest: gaps.iter(), bits: 0, held: 0, next: 0 }
+        Numbers { low: low.into(), rest: gaps, bits: 0, held: 0, next: 0 }
     }
 
+    /// As many whole bytes as there is room for: eight are read at once where there are eight.
     fn fill(&mut self) {
-        while self.held <= 56 {
-            let Some(&byte) = self.rest.next() else { return };
+        if let Some(eight) = self.rest.first_chunk() {
+            let bytes = (64 - self.held) / 8;
+            let kept = u64::MAX.checked_shl(64 - bytes * 8).unwrap_or_default();
+            self.bits |= (u64::from_be_bytes(*eight) & kept).checked_shr(self.held).unwrap_or_default();
+            self.held += bytes * 8;
+            self.rest = self.rest.get(bytes as usize..).unwrap_or_default();
+            return;
+        }
+        while let Some((&byte, rest)) = self.rest.split_first().filter(|_| self.held <= 56) {
             self.bits |= u64::from(byte) << (56 - self.held);
             self.held += 8;
+            self.rest = rest;
         }
     }
 
@@ -75,7 +85,10 @@ impl Iterator for Numbers<'_> {
     fn next(&mut self) -> Option<u32> {
         let mut high = 0;
         loop {
-            self.fill();
+            // Most numbers take less than half of what is held.
+            if self.held < 32 {
+                self.fill();
+            }
             let ones = self.bits.leading_ones().min(self.held);
             high += ones;
             self.drop(ones);
@@ -83,11 +96,13 @@ impl Iterator for Numbers<'_> {
                 self.drop(1);
                 break;
             }
-            if self.rest.len() == 0 {
+            if self.rest.is_empty() {
                 return None;
             }
         }
-        self.fill();
+        if self.held < self.low {
+            self.fill();
+        }
         if self.held < self.low {
             return None;
         }

@@ -105,6 +105,12 @@ impl Row {
     }
 }
 
+/// Removed ones too.
+pub fn how_many(conn: &mut Conn) -> Result<usize> {
+    let count: i64 = tokens::table.count().get_result(conn)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Every token with the values that the index knows, in parts that several threads take in turns: a million rows are more
 /// work than one of them does in a moment. Each part is read as of one moment, no earlier than the call.
 pub fn every(db: &Db, now: Stamp, learn: impl Fn(TokenFacts) + Sync) -> Result<()> {

@@ -31,37 +31,49 @@ const METHOD: HeaderName = HeaderName::from_static("x-hallpass-method");
 
 /// The original request stands in headers: nginx, Caddy, Traefik.
 pub async fn forwarded(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
-    let headers = headers(&request);
-    let asked = request::forwarded(headers.iter().copied());
-    judge(&app, &config, &request, &headers, asked)
+    answer(&app, &config, &request, Instant::now())
 }
 
 /// The original request is this one, behind a prefix: Envoy.
 pub async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
-    let target = request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
-    let headers = headers(&request);
-    let asked = request::direct(request.method().as_str(), target, DIRECT, headers.iter().copied());
-    judge(&app, &config, &request, &headers, asked)
+    answer(&app, &config, &request, Instant::now())
+}
+
+/// Whether a path is one of the two addresses above, as the router finds them.
+pub fn is_asked_at(path: &str) -> bool {
+    path.strip_prefix(FORWARDED).is_some_and(|rest| rest.is_empty() || rest.starts_with("/direct/"))
+}
+
+/// A request to one of them. `since` is when it came, for the metrics.
+pub fn answer(app: &App, config: &Config, request: &HttpRequest, since: Instant) -> HttpResponse {
+    let asked = match request.path() {
+        FORWARDED => request::forwarded(headers(request)),
+        _ => {
+            let target = request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
+            request::direct(request.method().as_str(), target, DIRECT, headers(request))
+        }
+    };
+    judge(app, config, request, asked, since)
 }
 
 /// Names are in lower case; a header that came twice is there twice.
-pub fn headers(request: &HttpRequest) -> Vec<(&str, &[u8])> {
-    request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+pub fn headers(request: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])> {
+    request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 /// Every way out that is not a pass is a refusal.
 fn judge(
-    app: &Arc<App>,
+    app: &App,
     config: &Config,
     request: &HttpRequest,
-    headers: &[(&str, &[u8])],
     asked: Result<Asked<'_>, request::Refused>,
+    since: Instant,
 ) -> HttpResponse {
     if !peer(request).is_some_and(|peer| config.trusts(peer)) {
         return unclear("This address is not among the trusted proxies.");
     }
     let now = app.now();
-    let mut asking = app.metrics.asked(Instant::now());
+    let mut asking = app.metrics.asked(since);
     if !app.is_fresh(now, config.max_staleness) {
         asking.stale();
         return answer::stale();
@@ -77,7 +89,7 @@ fn judge(
     };
     let query = asked.target.split_once('?').map(|(_, query)| query);
     let in_query = app.takes_value_in_query();
-    let credential = match request::credential(headers.iter().copied(), query, in_query) {
+    let credential = match request::credential(headers(request), query, in_query) {
         Ok(credential) => credential,
         Err(refused) => return unclear(&refused.to_string()),
     };

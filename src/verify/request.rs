@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::catalogue::target;
 use crate::decision::{Asked, Credential};
 
@@ -65,7 +67,7 @@ pub enum Refused {
 
 /// `/verify`: one family of headers, complete and with one value each; where both families are there, they agree.
 /// `X-Original-URI` and `X-Original-URL` are two names for one thing and must agree to the byte where both are sent.
-pub fn forwarded<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Result<Asked<'a>, Refused> {
+pub fn forwarded<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Asked<'a>, Refused> {
     let seen = Seen::read(headers)?;
     let uri = match (seen.original_uri, seen.original_url) {
         (Some(uri), Some(url)) if uri != url => return Err(Refused::Contradiction),
@@ -87,7 +89,7 @@ pub fn direct<'a>(
     http_method: &'a str,
     target: &'a str,
     prefix: &str,
-    headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Asked<'a>, Refused> {
     let target = target.strip_prefix(prefix).filter(|target| target.starts_with('/')).ok_or(Refused::NotDirect)?;
     let seen = Seen::read(headers)?;
@@ -107,7 +109,7 @@ pub fn direct<'a>(
 /// `Authorization` with another scheme alone is `None`, so that the answer is 401 with the challenge that tells what to
 /// send (RFC 6750 section 3.1). Beside a credential it is refused: the program behind might go by the other one.
 pub fn credential<'a>(
-    headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
     query: Option<&'a str>,
     value_in_query: bool,
 ) -> Result<Credential<'a>, Refused> {
@@ -120,7 +122,7 @@ pub fn credential<'a>(
             fill(&mut api_key, name, value, API_KEY)?;
         }
     }
-    let mut sent: Vec<Option<Cow<'a, str>>> = Vec::new();
+    let mut sent: SmallVec<[Option<Cow<'a, str>>; 1]> = SmallVec::new();
     if let Some(value) = authorization {
         sent.push(bearer(value)?.map(Cow::Borrowed));
     }
@@ -193,7 +195,7 @@ fn fill<'a>(place: &mut Option<&'a [u8]>, name: &str, value: &'a [u8], ours: &'s
 /// The same to a program that takes all signs in a name for one, as CGI does with `-` and `_`.
 fn reads_as(name: &str, ours: &str) -> bool {
     let same = |(a, b): (u8, u8)| a.eq_ignore_ascii_case(&b) || (b == b'-' && is_odd(a));
-    name.len() == ours.len() && name.bytes().zip(ours.bytes()).all(same)
+    name.len() == ours.len() && (name.eq_ignore_ascii_case(ours) || name.bytes().zip(ours.bytes()).all(same))
 }
 
 fn is_odd(byte: u8) -> bool {

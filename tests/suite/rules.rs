@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["account", "team", "activity", "token", "session", "app", "decision", "jobs", "metrics", "policy_change"],
     &["http", "door"],
     &["web", "verify", "api", "cli"],
-    &["server"],
+    &["server", "surround"],
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
