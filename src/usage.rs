@@ -29,9 +29,6 @@ const ADDRESSES: usize = 200;
 /// Of one token, so that a noisy one leaves room for the others. What is over is counted, but cannot be looked up.
 const REFUSALS_OF_A_TOKEN: usize = 20;
 const AGENT_MOST: usize = 300;
-/// Passes that are put down before they are counted together: to look up the token of each while its request waits takes the
-/// processor three times as long.
-const AT_ONCE: usize = 1_000;
 
 /// What is held between two flushes.
 #[derive(Clone, Copy)]
@@ -56,7 +53,7 @@ impl Room {
 #[derive(Default)]
 pub struct Usage {
     /// What came since the last flush.
-    parts: Sharded<Part>,
+    parts: Sharded<Gathered>,
     /// What a flush that failed has left for the next one.
     left: Mutex<Gathered>,
     dropped: AtomicU64,
@@ -70,23 +67,6 @@ pub struct Call<'a> {
     pub method: &'a str,
     pub at: Stamp,
     pub ip: Option<IpAddr>,
-}
-
-#[derive(Default)]
-struct Part {
-    gathered: Gathered,
-    /// What passed since then, not yet counted.
-    passes: Vec<Passed>,
-}
-
-struct Passed {
-    token: Uuid,
-    method: SmolStr,
-    at: Stamp,
-    ip: Option<IpAddr>,
-    /// Of the value.
-    generation: i64,
-    agent: SmolStr,
 }
 
 #[derive(Default)]
@@ -144,14 +124,7 @@ impl Counts {
 impl Usage {
     /// `generation` is the number of the value that was sent.
     pub fn accepted(&self, call: Call<'_>, generation: i64, agent: &str) {
-        let Call { token, method, at, ip } = call;
-        // A long one may hold a value that a cut would make unknown.
-        let agent = if agent.len() <= AGENT_MOST { agent.into() } else { clean(agent, AGENT_MOST).into() };
-        let mut part = self.parts.own();
-        part.passes.push(Passed { token, method: method.into(), at, ip, generation, agent });
-        if part.passes.len() >= AT_ONCE {
-            self.count(&mut part);
-        }
+        self.gather(call.token, |gathered, room| gathered.accept(call, generation, agent, room));
     }
 
     pub fn refused(&self, call: Call<'_>, refusal: Noted) {
@@ -177,8 +150,7 @@ impl Usage {
     pub fn flush(&self, write: impl FnOnce(&Gathered) -> Result<()>) -> Result<usize> {
         let mut gathered = std::mem::take(&mut *self.left());
         for mut part in self.parts.each() {
-            self.count(&mut part);
-            let part = std::mem::take(&mut part.gathered);
+            let part = std::mem::take(&mut *part);
             gathered.absorb(part, WHOLE);
         }
         if gathered.tokens.is_empty() {
@@ -194,12 +166,12 @@ impl Usage {
     /// Whether there will soon be no room for more.
     pub fn is_filling(&self) -> bool {
         let room = WHOLE.share(self.parts.parts());
-        self.parts.each().any(|part| part.gathered.entries > room.entries / 4 * 3)
+        self.parts.each().any(|part| part.entries > room.entries / 4 * 3)
     }
 
     /// Keys that wait to be written.
     pub fn waiting(&self) -> usize {
-        self.left().entries + self.parts.each().map(|part| part.gathered.entries + part.passes.len()).sum::<usize>()
+        self.left().entries + self.parts.each().map(|part| part.entries).sum::<usize>()
     }
 
     /// Calls, since the start, of tokens for which there was no room between two flushes.
@@ -207,24 +179,13 @@ impl Usage {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn count(&self, part: &mut Part) {
-        for passed in part.passes.drain(..) {
-            let Passed { token, method, at, ip, generation, agent } = passed;
-            let call = Call { token, method: &method, at, ip };
-            self.add(&mut part.gathered, token, |gathered, room| gathered.accept(call, generation, &agent, room));
-        }
-    }
-
     fn gather(&self, token: Uuid, add: impl FnOnce(&mut Gathered, Room)) {
-        self.add(&mut self.parts.own().gathered, token, add);
-    }
-
-    fn add(&self, gathered: &mut Gathered, token: Uuid, add: impl FnOnce(&mut Gathered, Room)) {
         let room = WHOLE.share(self.parts.parts());
+        let mut gathered = self.parts.own();
         if gathered.entries >= room.entries && !gathered.tokens.contains_key(&token) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        add(gathered, room);
+        add(&mut gathered, room);
     }
 
     fn left(&self) -> MutexGuard<'_, Gathered> {

@@ -1,8 +1,7 @@
 //! Where a million tokens are found: nine bytes for each, as the keys stand in the tokens themselves.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use crossbeam_utils::sync::ShardedLock;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use uuid::Uuid;
@@ -10,15 +9,14 @@ use uuid::Uuid;
 use super::Token;
 use crate::secret::Digest;
 
-/// Who looks and who learns meet in the same one of these seldom, and then for less than a microsecond. A power of two.
-const SHARDS: usize = 64;
+/// Who looks and who learns meet in the same one of these seldom, and then for less than a microsecond.
+const SHARDS: usize = 256;
 
-/// Each lock is one for each thread that looks: a lock that two of them share costs them more than the look-up.
-pub struct ByDigest([ShardedLock<HashTable<Arc<Token>>>; SHARDS]);
+pub struct ByDigest([RwLock<HashTable<Arc<Token>>>; SHARDS]);
 
 impl Default for ByDigest {
     fn default() -> ByDigest {
-        ByDigest(std::array::from_fn(|_| ShardedLock::default()))
+        ByDigest(std::array::from_fn(|_| RwLock::default()))
     }
 }
 
@@ -54,7 +52,7 @@ impl ByDigest {
         }
     }
 
-    /// Holds up nobody for longer than a 64th of them takes.
+    /// Holds up nobody for longer than a 256th of them takes.
     pub fn each(&self, mut look: impl FnMut(&Token)) {
         for shard in &self.0 {
             shard.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|token| look(token));
@@ -66,8 +64,8 @@ impl ByDigest {
     }
 
     /// By a byte that is not in [`hash_of`].
-    fn shard(&self, digest: &Digest) -> Option<&ShardedLock<HashTable<Arc<Token>>>> {
-        self.0.get(usize::from(*digest.bytes().last()?) % SHARDS)
+    fn shard(&self, digest: &Digest) -> Option<&RwLock<HashTable<Arc<Token>>>> {
+        self.0.get(usize::from(*digest.bytes().last()?))
     }
 }
 
