@@ -137,6 +137,12 @@ mod tests {
     }
 
     #[test]
+    fn whole_bytes_are_not_followed_by_another() {
+        assert_eq!(write(&[0, 1, 2, 3, 4, 5, 6, 7]).as_slice(), [0, 0]);
+        assert_eq!(write(&[0, 1, 2, 3, 4, 5, 6, 7, 8]).as_slice(), [0, 0, 0x7f]);
+    }
+
+    #[test]
     fn the_parameter_follows_the_gaps() {
         let every = |step: usize| write(&(0..12_000).step_by(step).map(|n| n as u32).collect::<Vec<_>>())[0];
         assert_eq!((every(1), every(2), every(12), every(100)), (0, 0, 3, 6));
