@@ -205,16 +205,21 @@ fn prepared(site: Site) -> (Site, String) {
     (site, wide)
 }
 
-/// A path whose parameters are things that are there, whatever they are named by now.
+/// A path whose parameters are things that are there, whatever they are named by now: of each kind the one that was made first,
+/// so that two databases are asked for the same.
 fn address(site: &Site, path: &str) -> String {
     let one = |sql: &str| site.texts(sql).into_iter().next().unwrap_or_else(|| "gone".into());
+    let first = |table: &str, of: &str| {
+        let told = format!("SELECT min(number) FROM events WHERE subject_id = {table}.id");
+        one(&format!("SELECT id AS text FROM {table} WHERE {of} ORDER BY ({told}) LIMIT 1"))
+    };
     let jan = "SELECT id AS text FROM accounts WHERE email = 'jan@example.com'";
     let id = match path {
         path if path.contains("/tokens/") => {
-            one("SELECT id AS text FROM tokens WHERE kind = 'personal' AND name <> 'wide' AND removed_at IS NULL")
+            first("tokens", "kind = 'personal' AND name <> 'wide' AND removed_at IS NULL")
         }
-        path if path.contains("/teams/") => one("SELECT id AS text FROM teams"),
-        path if path.contains("/service-accounts/") => one("SELECT id AS text FROM accounts WHERE kind = 'service'"),
+        path if path.contains("/teams/") => first("teams", "id <> ''"),
+        path if path.contains("/service-accounts/") => first("accounts", "kind = 'service'"),
         _ => one(jan),
     };
     path.replace("{id}", &id).replace("{account}", &one(jan)).replace("{slug}", "pdns")
