@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::door::{Connection, Server};
 use crate::error::{Error, Result};
 use crate::http::{Fault, client, fits, peer};
-use crate::surround::{Surround, request_id};
+use crate::surround::{judged_first, request_id, surround};
 use crate::web::error_pages::{ErrorPage, Problem};
 use crate::web::frame::Frame;
 use crate::web::kept::{self, Kept};
@@ -91,13 +91,13 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
     assets::prepare();
     let program = move || {
         let sessions = session_store::middleware(&app, &config, &key);
-        Actix::new()
+        let program = Actix::new()
             .app_data(web::Data::new(app.clone()))
             .app_data(config.clone())
             .app_data(code.clone())
             .app_data(tokens.clone())
             .app_data(description.clone())
-            .wrap(Surround { app: app.clone(), config: config.clone() })
+            .wrap(from_fn(surround))
             .configure(routes)
             .configure(api::routes)
             .service(
@@ -107,7 +107,8 @@ pub fn bind(app: Arc<App>, config: Config) -> Result<Bound, String> {
                     .wrap(Compress::default())
                     .configure(crate::web::routes)
                     .default_service(web::to(missing)),
-            )
+            );
+        judged_first(program, app.clone(), config.clone())
     };
     let server = Server::new(listener, limits, program)
         .map_err(|cause| format!("Hallpass cannot listen on {address}: {}.", plain(&cause)))?;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use actix_service::{Service, Transform};
+use actix_http::{Payload, Request, Response};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply_fn_factory};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method};
-use actix_web::{HttpMessage, HttpRequest, web};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::config::Config;
@@ -37,35 +39,42 @@ const HEADERS: [(HeaderName, &str); 6] = [
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 
-/// The outermost middleware.
-pub struct Surround {
-    pub app: Arc<App>,
-    pub config: web::Data<Config>,
-}
-
-impl<S, B> Transform<S, ServiceRequest> for Surround
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = actix_web::Error;
-    type Transform = Surrounded<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, ()>>;
-
-    fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(Surrounded { app: self.app.clone(), config: self.config.clone(), inner: Rc::new(inner) }))
-    }
-}
-
-pub struct Surrounded<S> {
+/// In front of the router, whose way through boxed futures takes as long as half a verdict: what `/verify` is asked is answered
+/// here, by the same function as behind its routes. Those are for what has to wait for its turn, and for what has a body.
+pub fn judged_first<F, S, B>(
+    program: impl IntoServiceFactory<F, Request>,
     app: Arc<App>,
     config: web::Data<Config>,
-    inner: Rc<S>,
+) -> impl ServiceFactory<
+    Request,
+    Config = F::Config,
+    Response = Response<BoxBody>,
+    Error = actix_web::Error,
+    InitError = F::InitError,
+    Service: Service<Request, Future = Answered>,
+>
+where
+    F: ServiceFactory<Request, Response = ServiceResponse<B>, Error = actix_web::Error, Service = S>,
+    S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error, Future: 'static>,
+    B: MessageBody + 'static,
+{
+    apply_fn_factory(program, move |mut request: Request, routed: &S| {
+        let connection = request.conn_data::<Rc<Connection>>().cloned();
+        let has_turn = connection.as_ref().is_none_or(|connection| connection.begin(request.payload()));
+        let is_whole = matches!(request.payload(), Payload::None);
+        if let Some(route) = verify::route(request.path()).filter(|_| has_turn && is_whole) {
+            let came = Instant::now();
+            let mut answer = verify::answer(&app, &config, request.head(), came);
+            finish(&mut answer, &config, connection.as_deref());
+            record(&answer, request.method(), route, came, None, || draw_id(&app));
+            return Answered::Now(ready(Ok(answer.into())));
+        }
+        let answer = routed.call(request);
+        Answered::Later(Box::pin(async move { Ok(answer.await?.map_into_boxed_body().into()) }))
+    })
 }
 
-type Answer = Result<ServiceResponse<BoxBody>, actix_web::Error>;
+type Answer = Result<Response<BoxBody>, actix_web::Error>;
 
 /// A verdict needs no waiting.
 pub enum Answered {
@@ -84,73 +93,51 @@ impl Future for Answered {
     }
 }
 
-impl<S, B> Service<ServiceRequest> for Surrounded<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = actix_web::Error;
-    type Future = Answered;
-
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), actix_web::Error>> {
-        self.inner.poll_ready(cx)
+/// The outermost middleware.
+pub async fn surround(
+    config: web::Data<Config>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let connection = request.conn_data::<Rc<Connection>>().cloned();
+    if let Some(connection) = &connection {
+        connection.turn().await;
     }
-
-    /// The router comes to the same handlers: its way through boxed futures takes as long as half a verdict.
-    fn call(&self, mut request: ServiceRequest) -> Answered {
-        let connection = request.conn_data::<Rc<Connection>>().cloned();
-        let must_wait = connection.as_ref().is_some_and(|connection| connection.begin(&mut request));
-        if !must_wait && verify::is_asked_at(request.path()) {
-            let came = Instant::now();
-            let answer = verify::answer(&self.app, &self.config, request.request(), came);
-            let mut answer = request.into_response(answer);
-            let is_last = connection.is_some_and(|connection| connection.answered());
-            finish(&mut answer, &self.config, is_last);
-            record(&answer, came, None);
-            return Answered::Now(ready(Ok(answer)));
+    let came = Instant::now();
+    let method = request.method().clone();
+    let mut answer = match next.call(request).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        // Something around the handlers failed; the request is gone with it, the rules for answers are not.
+        Err(error) => {
+            tracing::error!(%method, cause = %error, "request");
+            let mut answer = error.error_response();
+            finish(&mut answer, &config, connection.as_deref());
+            return Err(actix_web::error::InternalError::from_response(error, answer).into());
         }
-        let (inner, config) = (self.inner.clone(), self.config.clone());
-        Answered::Later(Box::pin(async move {
-            if let Some(connection) = connection.as_ref().filter(|_| must_wait) {
-                connection.turn().await;
-            }
-            let came = Instant::now();
-            let method = request.method().clone();
-            let answer = inner.call(request).await;
-            let is_last = connection.is_some_and(|connection| connection.answered());
-            let mut answer = match answer {
-                Ok(answer) => answer.map_into_boxed_body(),
-                // Something around the handlers failed; the request is gone with it, the rules for answers are not.
-                Err(error) => {
-                    tracing::error!(%method, cause = %error, "request");
-                    let mut answer = error.error_response();
-                    put_headers(answer.headers_mut(), config.has_tls());
-                    return Err(actix_web::error::InternalError::from_response(error, answer).into());
-                }
-            };
-            let fault = answer.response().extensions().get::<Fault>().cloned();
-            if let Some(fault) = &fault {
-                record_refused(answer.request(), fault).await;
-            }
-            finish(&mut answer, &config, is_last);
-            record(&answer, came, fault);
-            Ok(answer)
-        }))
+    };
+    let fault = answer.response().extensions().get::<Fault>().cloned();
+    if let Some(fault) = &fault {
+        record_refused(answer.request(), fault).await;
     }
-}
-
-/// What every answer leaves with. After the `is_last` one the connection is closed.
-fn finish(answer: &mut ServiceResponse<BoxBody>, config: &Config, is_last: bool) {
-    if is_last {
-        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    put_headers(answer.headers_mut(), config.has_tls());
+    finish(answer.response_mut(), &config, connection.as_deref());
     if answer.request().path().starts_with("/api/")
         && let Ok(id) = HeaderValue::from_str(&request_id(answer.request()))
     {
         answer.headers_mut().insert(REQUEST_ID, id);
     }
+    let request = answer.request();
+    let route = request.match_pattern().unwrap_or_else(|| "-".into());
+    let cause = fault.and_then(|fault| fault.cause);
+    record(answer.response(), &method, &route, came, cause, || request_id(request));
+    Ok(answer)
+}
+
+/// What every answer leaves with. After the last one of a connection that is to end, it is closed.
+fn finish(answer: &mut HttpResponse, config: &Config, connection: Option<&Connection>) {
+    if connection.is_some_and(Connection::answered) {
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    put_headers(answer.headers_mut(), config.has_tls());
 }
 
 fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
@@ -167,23 +154,26 @@ fn put_headers(headers: &mut header::HeaderMap, has_tls: bool) {
 }
 
 /// One line in the log: by the route's pattern, never by what the client sent.
-fn record(answer: &ServiceResponse<BoxBody>, came: Instant, fault: Option<Fault>) {
-    let (request, status) = (answer.request(), answer.status().as_u16());
+fn record(
+    answer: &HttpResponse,
+    method: &Method,
+    route: &str,
+    came: Instant,
+    cause: Option<String>,
+    id: impl FnOnce() -> String,
+) {
+    let status = answer.status().as_u16();
     // Passes are nearly all there is, and usage counts them: a line for each costs more than the verdict.
-    let is_pass = status == 200 && request.path().starts_with("/verify");
+    let is_pass = status == 200 && route.starts_with("/verify");
     if is_pass && !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
-    let method: &Method = request.method();
-    let route = request.match_pattern().unwrap_or_else(|| "-".into());
-    let id = request_id(request);
-    let cause = fault.and_then(|fault| fault.cause);
-    let cause = cause.or_else(|| answer.response().error().filter(|_| status >= 500).map(ToString::to_string));
-    let milliseconds = came.elapsed().as_millis() as u64;
+    let cause = cause.or_else(|| answer.error().filter(|_| status >= 500).map(ToString::to_string));
+    let (request, milliseconds) = (id(), came.elapsed().as_millis() as u64);
     match cause {
-        Some(cause) => tracing::error!(%method, route, status, milliseconds, request = id, cause, "request"),
-        None if is_pass => tracing::debug!(%method, route, status, milliseconds, request = id, "request"),
-        None => tracing::info!(%method, route, status, milliseconds, request = id, "request"),
+        Some(cause) => tracing::error!(%method, route, status, milliseconds, request, cause, "request"),
+        None if is_pass => tracing::debug!(%method, route, status, milliseconds, request, "request"),
+        None => tracing::info!(%method, route, status, milliseconds, request, "request"),
     }
 }
 
@@ -195,8 +185,11 @@ pub fn request_id(request: &HttpRequest) -> String {
     if let Some(RequestId(id)) = request.extensions().get() {
         return id.clone();
     }
-    let random = request.app_data::<web::Data<Arc<App>>>().and_then(|app| app.random.base62(10).ok());
-    let id = random.map(|text| text.to_string()).unwrap_or_default();
+    let id = request.app_data::<web::Data<Arc<App>>>().map(|app| draw_id(app)).unwrap_or_default();
     request.extensions_mut().insert(RequestId(id.clone()));
     id
+}
+
+fn draw_id(app: &App) -> String {
+    app.random.base62(10).map(|text| text.to_string()).unwrap_or_default()
 }

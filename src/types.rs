@@ -114,14 +114,14 @@ impl Lines {
     pub const EMPTY: &Lines = &Lines(String::new());
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        memchr::memchr_iter(b'\n', self.0.as_bytes())
-            .chain(std::iter::once(self.0.len()))
-            .scan(0, |from, end| {
-                let entry = self.0.get(*from..end).unwrap_or_default();
-                *from = end + 1;
-                Some(entry)
-            })
-            .filter(|entry| !entry.is_empty())
+        let mut rest = self.0.as_str();
+        let line = move || {
+            let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+            let (line, after) = rest.split_at_checked(end).filter(|_| !rest.is_empty())?;
+            rest = after.get(1..).unwrap_or_default();
+            Some(line)
+        };
+        std::iter::from_fn(line).filter(|entry| !entry.is_empty())
     }
 
     pub fn is_empty(&self) -> bool {

@@ -203,7 +203,7 @@ fn let_in(
     if !app.is_fresh(now, config.max_staleness) {
         return Err(answered(answer::stale()));
     }
-    let credential = request::credential(headers(request), None, false)
+    let credential = request::credential(headers(request.headers()), None, false)
         .map_err(|refused| answered(bad_request(&refused.to_string())))?;
     let client = client(request.headers(), peer(request), config);
     match decide(app, now, &credential, client) {

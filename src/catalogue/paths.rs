@@ -198,9 +198,9 @@ impl Paths {
         let mut chosen = Few::default();
         self.walk(segments, &mut |ends| {
             for routes in ends.iter() {
-                let has_own = routes.has(http_method);
-                stands_in &= !has_own;
-                let taken = if head && !has_own { "GET" } else { http_method };
+                let takes_get = head && !routes.has(http_method);
+                stands_in &= takes_get;
+                let taken = if takes_get { "GET" } else { http_method };
                 routes.of(taken).for_each(|route| chosen.push(route));
             }
             true
@@ -322,8 +322,8 @@ impl<T: Copy> Few<T> {
     }
 
     fn filter_map<U: Copy>(&self, next: impl Fn(T) -> Option<U>) -> Few<U> {
-        let mut few = Few::default();
-        self.iter().filter_map(next).for_each(|one| few.push(one));
+        let mut few = Few { first: self.first.and_then(&next), others: Vec::new() };
+        self.others.iter().copied().filter_map(next).for_each(|one| few.push(one));
         few
     }
 }

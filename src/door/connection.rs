@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use actix_web::HttpMessage;
-use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::web::Bytes;
 use futures_core::Stream;
@@ -109,18 +108,17 @@ impl Connection {
         }
     }
 
-    /// A head is whole. The answer is whether it has to wait for its [`Connection::turn`].
-    pub fn begin(self: &Rc<Connection>, request: &mut ServiceRequest) -> bool {
+    /// A head is whole. The answer is whether it is its [`Connection::turn`] already.
+    pub fn begin(self: &Rc<Connection>, payload: &mut Payload) -> bool {
         self.phase.set(Phase::Answering);
         self.is_first.set(false);
         self.body_begun.set(false);
         self.is_left.set(false);
-        let inner = request.take_payload();
-        if !matches!(inner, Payload::None) {
-            let body = Body { connection: self.clone(), inner, is_whole: false };
-            request.set_payload(Payload::Stream { payload: Box::pin(body) });
+        if !matches!(payload, Payload::None) {
+            let body = Body { connection: self.clone(), inner: payload.take(), is_whole: false };
+            *payload = Payload::Stream { payload: Box::pin(body) };
         }
-        self.unsent.get()
+        !self.unsent.get()
     }
 
     /// It comes when the client has taken all earlier answers: who pipelines and does not read would else pile them up here.

@@ -6,15 +6,16 @@ pub mod request;
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::catalogue::target::without_parameters;
 use crate::config::Config;
 use crate::decision::{Asked, Pass, Question, decide};
-use crate::http::{client, header_text, peer, problem};
+use crate::http::{client, header_text, problem};
 use crate::refusal;
 
 const FORWARDED: &str = "/verify";
@@ -31,45 +32,49 @@ const METHOD: HeaderName = HeaderName::from_static("x-hallpass-method");
 
 /// The original request stands in headers: nginx, Caddy, Traefik.
 pub async fn forwarded(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
-    answer(&app, &config, &request, Instant::now())
+    answer(&app, &config, request.head(), Instant::now())
 }
 
 /// The original request is this one, behind a prefix: Envoy.
 pub async fn direct(app: web::Data<Arc<App>>, config: web::Data<Config>, request: HttpRequest) -> HttpResponse {
-    answer(&app, &config, &request, Instant::now())
+    answer(&app, &config, request.head(), Instant::now())
 }
 
-/// Whether a path is one of the two addresses above, as the router finds them.
-pub fn is_asked_at(path: &str) -> bool {
-    path.strip_prefix(FORWARDED).is_some_and(|rest| rest.is_empty() || rest.starts_with("/direct/"))
+/// The pattern of the route of one of the two addresses above, as the router finds them.
+pub fn route(path: &str) -> Option<&'static str> {
+    match path.strip_prefix(FORWARDED)? {
+        "" => Some(FORWARDED),
+        rest => rest.starts_with("/direct/").then_some("/verify/direct/{target:.*}"),
+    }
 }
 
 /// A request to one of them. `since` is when it came, for the metrics.
-pub fn answer(app: &App, config: &Config, request: &HttpRequest, since: Instant) -> HttpResponse {
-    let asked = match request.path() {
-        FORWARDED => request::forwarded(headers(request)),
+pub fn answer(app: &App, config: &Config, request: &RequestHead, since: Instant) -> HttpResponse {
+    let asked = match request.uri.path() {
+        FORWARDED => request::forwarded(headers(&request.headers)),
         _ => {
-            let target = request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
-            request::direct(request.method().as_str(), target, DIRECT, headers(request))
+            let target = request.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
+            request::direct(request.method.as_str(), target, DIRECT, headers(&request.headers))
         }
     };
     judge(app, config, request, asked, since)
 }
 
 /// Names are in lower case; a header that came twice is there twice.
-pub fn headers(request: &HttpRequest) -> impl Iterator<Item = (&str, &[u8])> {
-    request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+pub fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 /// Every way out that is not a pass is a refusal.
 fn judge(
     app: &App,
     config: &Config,
-    request: &HttpRequest,
+    request: &RequestHead,
     asked: Result<Asked<'_>, request::Refused>,
     since: Instant,
 ) -> HttpResponse {
-    if !peer(request).is_some_and(|peer| config.trusts(peer)) {
+    let peer = request.peer_addr.map(|peer| peer.ip());
+    if !peer.is_some_and(|peer| config.trusts(peer)) {
         return unclear("This address is not among the trusted proxies.");
     }
     let now = app.now();
@@ -83,24 +88,24 @@ fn judge(
         Err(refused) => return unclear(&refused.to_string()),
     };
     // Behind the prefix the query is the original request's.
-    let own = if request.path() == FORWARDED { Own::read(request.query_string()) } else { Some(Own::default()) };
-    let Some(own) = own else {
+    let own = if request.uri.path() == FORWARDED { request.uri.query() } else { None };
+    let Some(own) = Own::read(own.unwrap_or_default()) else {
         return unclear("The query of /verify may hold api and deny, once each.");
     };
     let query = asked.target.split_once('?').map(|(_, query)| query);
     let in_query = app.takes_value_in_query();
-    let credential = match request::credential(headers(request), query, in_query) {
+    let credential = match request::credential(headers(&request.headers), query, in_query) {
         Ok(credential) => credential,
         Err(refused) => return unclear(&refused.to_string()),
     };
-    let client = client(request.headers(), peer(request), config);
+    let client = client(&request.headers, peer, config);
     let question = Question { asked, credential, api: own.api, client };
     let call = refusal::Request { http_method: asked.http_method, target: asked.target, ip: client };
     let verdict = decide(app, now, &question);
     asking.judged(&verdict);
     match verdict {
         Ok(pass) => {
-            answer::count(app, now, &pass, client, request.headers());
+            answer::count(app, now, &pass, client, &request.headers);
             let cut = in_query.then(|| without_parameters(asked.target, &request::IN_QUERY));
             passed(&pass, cut)
         }

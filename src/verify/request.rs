@@ -155,7 +155,8 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn read(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Seen<'a>, Refused> {
         let mut seen = Seen::default();
-        for (name, value) in headers {
+        // All of them begin with that letter, and most headers of a request do not.
+        for (name, value) in headers.filter(|(name, _)| name.starts_with(['x', 'X'])) {
             let places = [
                 (FORWARDED_METHOD, &mut seen.forwarded_method),
                 (FORWARDED_URI, &mut seen.forwarded_uri),
