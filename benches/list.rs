@@ -50,6 +50,7 @@ fn main() {
         clock: Clock::of_the_machine(),
     });
     app.follow().unwrap();
+    app.fill().unwrap();
     fill(&app);
     app.follow().unwrap();
 

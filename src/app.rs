@@ -11,13 +11,13 @@ use diesel::prelude::*;
 use crate::catalogue::{self, Catalogue};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
-use crate::index::Index;
+use crate::index::{Index, Value};
 use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::policy::{Policy, Saved};
 use crate::schema::{sequence, settings};
 use crate::scope::Symbols;
-use crate::secret::{Random, Secret};
+use crate::secret::{Digest, Random, Secret};
 use crate::tx::{Change, Tx};
 use crate::types::Stamp;
 use crate::usage::Usage;
@@ -111,7 +111,7 @@ fn newest_change(conn: &mut Conn) -> Result<i64> {
 }
 
 impl App {
-    /// Knows nothing yet: [`App::follow`] fills index and catalogue.
+    /// Knows nothing yet: that comes with [`App::follow`], and with [`App::fill`] beside the first requests.
     pub fn new(parts: Parts) -> Arc<App> {
         let now = (parts.clock.0)().into();
         Arc::new(App {
@@ -225,14 +225,12 @@ impl App {
         Ok(done)
     }
 
-    /// Reads what was changed in the database since the last time, the first time everything: by another process, or by
-    /// the command line. All of it as of one moment: a token's row and its values from two would be learnt as one version.
+    /// Reads what was changed in the database since the last time: by another process, or by the command line. The first time it
+    /// reads everything but the tokens. All of it as of one moment: a token's row and its values from two would be learnt as one
+    /// version.
     pub fn follow(&self) -> Result<()> {
         let asked = self.now();
         let mut loaded = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.followed.load(Ordering::Acquire) < 0 {
-            self.learn_everything(asked, &mut loaded)?;
-        }
         self.db.snapshot(|conn| {
             let newest = newest_change(conn)?;
             let seen = self.followed.load(Ordering::Acquire);
@@ -240,7 +238,9 @@ impl App {
                 self.follow_policy_row(conn)?;
                 // Accounts first: a token is frozen for as long as its account is unknown.
                 account::changed_since(conn, seen, |facts| self.index.learn_account(facts))?;
-                token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+                if seen >= 0 {
+                    token::changed_since(conn, seen, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
+                }
                 self.followed.store(newest, Ordering::Release);
             }
             if newest != seen || *loaded == NOT_LOADED {
@@ -264,20 +264,28 @@ impl App {
         Ok(())
     }
 
-    /// What is changed while it reads has a higher version than the one it begins with, and is read again.
-    fn learn_everything(&self, asked: Stamp, loaded: &mut (i64, i64)) -> Result<()> {
-        let begun = self.db.snapshot(|conn| {
-            // First, so that the symbols of its methods have the order in which tokens list them.
-            self.follow_catalogue(conn, loaded)?;
-            self.follow_policy_row(conn)?;
-            // A token is frozen for as long as its account is unknown.
-            account::changed_since(conn, -1, |facts| self.index.learn_account(facts))?;
-            self.index.reserve(token::how_many(conn)?);
-            newest_change(conn)
-        })?;
-        token::every(&self.db, asked, |facts| self.index.learn_token(facts, &self.symbols))?;
-        self.followed.store(begun, Ordering::Release);
+    /// Reads every token into memory, after the first [`App::follow`]: for a million of them that takes seconds, in which
+    /// [`App::value`] finds those that are asked for. What is changed meanwhile has a higher version, and is heard of as ever.
+    pub fn fill(&self) -> Result<()> {
+        self.index.reserve(self.db.read(token::how_many)?);
+        token::every(&self.db, self.now(), |facts| self.index.learn_token(facts, &self.symbols))?;
+        self.index.mark_whole();
         Ok(())
+    }
+
+    /// The token of that value. For as long as not all of them are in memory, one that is not is looked up in the database, which
+    /// holds up the caller for a moment.
+    pub fn value(&self, digest: &Digest) -> Result<Option<Value>> {
+        let is_whole = self.index.is_whole();
+        let found = self.index.find(digest);
+        if is_whole || found.is_some() {
+            return Ok(found);
+        }
+        let now = self.now();
+        if let Some(facts) = self.db.snapshot(|conn| token::of_value(conn, digest, now))? {
+            self.index.learn_token(facts, &self.symbols);
+        }
+        Ok(self.index.find(digest))
     }
 
     fn follow_catalogue(&self, conn: &mut Conn, loaded: &mut (i64, i64)) -> Result<()> {

@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::catalogue::own::OwnMethod;
 use crate::catalogue::target;
 use crate::catalogue::{Api, Catalogue, Found, Method, Resource};
-use crate::index::{AccountState, Exhausted, Index, Left, Token, Value};
+use crate::error::Error;
+use crate::index::{AccountState, Exhausted, Left, Token, Value};
 use crate::refusal::Rule;
 use crate::scope::{self, OWN_API};
 use crate::secret::Digest;
@@ -80,6 +81,8 @@ pub enum Denial {
     Refused(Refusal),
     /// 429.
     TooMany(Refusal, Exhausted),
+    /// 503: not every token is in memory yet, and the database does not tell of this one.
+    Unsure,
 }
 
 /// Who passes, as what.
@@ -146,14 +149,19 @@ pub fn decide_living(app: &App, now: Stamp, credential: &Credential<'_>, client:
 
 /// Whose value it is, if it may be used for anything at all now; else the verdict.
 pub fn holder(app: &App, now: Stamp, credential: &Credential<'_>) -> Result<Holder, Denial> {
-    holder_in(&app.index, &app.prefix, now, credential)
+    holder_by(|digest| app.value(digest), &app.prefix, now, credential)
 }
 
-fn holder_in(index: &Index, prefix: &str, now: Stamp, credential: &Credential<'_>) -> Result<Holder, Denial> {
+fn holder_by(
+    find: impl FnOnce(&Digest) -> Result<Option<Value>, Error>,
+    prefix: &str,
+    now: Stamp,
+    credential: &Credential<'_>,
+) -> Result<Holder, Denial> {
     let Credential::One(presented) = credential else { return Err(Denial::NoCredential) };
     // The checksum is looked at before anything is looked up.
     let digest = Digest::of_value(presented, prefix).ok_or(Denial::Unknown)?;
-    let value = index.find(&digest).ok_or(Denial::Unknown)?;
+    let value = find(&digest).map_err(unsure)?.ok_or(Denial::Unknown)?;
     let account = value.token.account.state();
     if !account.enabled {
         return Err(Denial::Unknown);
@@ -165,6 +173,11 @@ fn holder_in(index: &Index, prefix: &str, now: Stamp, credential: &Credential<'_
         true => Ok(Holder { value, account }),
         false => Err(Denial::Unknown),
     }
+}
+
+fn unsure(cause: Error) -> Denial {
+    tracing::warn!(error = ?cause, "a token cannot be looked up");
+    Denial::Unsure
 }
 
 fn weigh(holder: Holder, catalogue: &Catalogue, question: &Question<'_>) -> Verdict {

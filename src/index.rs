@@ -4,7 +4,7 @@ mod table;
 mod token;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use arc_swap::{ArcSwap, Guard};
 use smol_str::SmolStr;
@@ -27,6 +27,8 @@ pub struct Index {
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     /// What was learnt last of every token: an older fact that comes late finds its version here.
     known: Mutex<Known>,
+    /// Set once every token there is has been learnt.
+    whole: OnceLock<()>,
 }
 
 #[derive(Default)]
@@ -71,8 +73,19 @@ impl Index {
         Value::of(token, digest)
     }
 
-    /// Every token that is not removed, in no order: a survey of a million takes a moment and holds up no request.
+    /// Whether what is not found is not there. Asked before the look, as it may become true behind it.
+    pub fn is_whole(&self) -> bool {
+        self.whole.get().is_some()
+    }
+
+    pub fn mark_whole(&self) {
+        let _ = self.whole.set(());
+    }
+
+    /// Every token that is not removed, in no order: a survey of a million takes a moment and holds up no request. Right after a
+    /// start it waits until they are all there.
     pub fn each(&self, look: impl FnMut(&Token)) {
+        self.whole.wait();
         self.newest.each(look);
     }
 

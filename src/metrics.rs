@@ -114,6 +114,7 @@ impl Asking<'_> {
             Err(Denial::Ended(refusal)) => (Kind::Unknown, refusal.rule.as_str()),
             Err(Denial::Refused(refusal)) => (Kind::Refused, refusal.rule.as_str()),
             Err(Denial::TooMany(refusal, _)) => (Kind::TooMany, refusal.rule.as_str()),
+            Err(Denial::Unsure) => (Kind::Stale, ""),
         };
     }
 }
@@ -191,6 +192,7 @@ pub fn page(app: &App, now: Stamp) -> Result<String> {
     all.register("verdicts", "Answers of /verify by kind, and by the rule that refused", Verdicts(answers.clone()));
     all.register_with_unit("verify_duration", "Time to a verdict", Unit::Seconds, Durations(answers));
     all.register("index_values", "Values of tokens in memory", count(app.index.len()));
+    all.register("index_whole", "Whether every token is in memory", count(usize::from(app.index.is_whole())));
     all.register("index_accounts", "Accounts in memory", count(app.index.accounts()));
     all.register("usage_entries", "Counts of calls that are not written yet", count(app.usage.waiting()));
     let lag = seconds_since(metrics.flushed.load(Ordering::Relaxed));

@@ -38,7 +38,7 @@ use learn::{facts, known_values};
 use purge::forget;
 
 pub use draft::{Expiry, Limits, NewToken, Standing, TokenDraft, check_expiry};
-pub use learn::{changed_since, every, how_many};
+pub use learn::{changed_since, every, how_many, of_value};
 
 const NAME_TAKEN: &str = "This account already has a token with this name. Choose another, or remove that one first.";
 /// How many tokens one change may name.

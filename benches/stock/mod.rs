@@ -66,6 +66,7 @@ impl Stock {
         }
         let began = Instant::now();
         stock.app.follow().unwrap();
+        stock.app.fill().unwrap();
         println!("index: {} values in {:.1} s", stock.app.index.len(), began.elapsed().as_secs_f64());
         stock
     }

@@ -106,8 +106,14 @@ pub fn bare(server: &str, address: &str) {
     actix_web::rt::System::new().block_on(server.run()).unwrap();
 }
 
-/// The program as it is shipped, with its usual settings, and how long it took from its start to being ready.
-pub fn hallpass(stock: &Stock, port: usize) -> (Process, Duration) {
+/// Since the start of the program: until it answers every question, and until it has every token in memory.
+pub struct Start {
+    pub ready: Duration,
+    pub whole: Duration,
+}
+
+/// The program as it is shipped, with its usual settings.
+pub fn hallpass(stock: &Stock, port: usize) -> (Process, Start) {
     let log = std::fs::File::create(stock.lines.with_extension("log")).unwrap();
     let folder = stock.lines.with_extension("data");
     let began = Instant::now();
@@ -121,7 +127,9 @@ pub fn hallpass(stock: &Stock, port: usize) -> (Process, Duration) {
         .spawn();
     let process = Process(child.unwrap());
     until_answered(port, "/readyz", "200");
-    (process, began.elapsed())
+    let ready = began.elapsed();
+    until(port, "/metrics", |said| said.contains("\nhallpass_index_whole 1\n"));
+    (process, Start { ready, whole: began.elapsed() })
 }
 
 /// nginx with one server that asks the bare handler (`front`) and one that asks Hallpass (`front` + 1); `None` where there
@@ -159,6 +167,10 @@ pub fn nginx(folder: &Path, front: usize, bare: usize, hallpass: usize) -> Optio
 }
 
 fn until_answered(port: usize, path: &str, status: &str) {
+    until(port, path, |said| said.starts_with(&format!("HTTP/1.1 {status}")));
+}
+
+fn until(port: usize, path: &str, is_it: impl Fn(&str) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
     while Instant::now() < deadline {
         let mut said = String::new();
@@ -166,18 +178,19 @@ fn until_answered(port: usize, path: &str, status: &str) {
             let _ = write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n");
             let _ = stream.read_to_string(&mut said);
         }
-        if said.starts_with(&format!("HTTP/1.1 {status}")) {
+        if is_it(&said) {
             return;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("nothing answers {status} on port {port}");
+    panic!("port {port} never said that of {path}");
 }
 
 const SCRIPT: &str = r#"
 local requests, last, count = {}, 0, 0
 function init(arguments)
   for line in io.lines(arguments[1]) do
+    if count == tonumber(arguments[3]) then break end
     local value, path = line:match("(%S+) (%S+)")
     local asked = "/verify HTTP/1.1\r\nX-Original-Method: GET\r\nX-Original-URI: " .. path .. "\r\nX-Forwarded-For: 203.0.113.9"
     if arguments[2] == "proxied" then asked = path .. " HTTP/1.1" end
@@ -196,8 +209,8 @@ function done(summary, latency)
 end
 "#;
 
-/// One thread and 32 connections for so many seconds; no answer may be a refusal.
-pub fn wrk(folder: &Path, stock: &Stock, port: usize, is_proxied: bool, seconds: usize) -> Figures {
+/// One thread and 32 connections for so many seconds, with so many values in rotation; no answer may be a refusal.
+pub fn wrk(folder: &Path, stock: &Stock, sent: usize, port: usize, is_proxied: bool, seconds: usize) -> Figures {
     let script = folder.join("requests.lua");
     std::fs::write(&script, SCRIPT).unwrap();
     let said = Command::new("wrk")
@@ -207,6 +220,7 @@ pub fn wrk(folder: &Path, stock: &Stock, port: usize, is_proxied: bool, seconds:
         .arg("--")
         .arg(&stock.lines)
         .arg(if is_proxied { "proxied" } else { "direct" })
+        .arg(sent.to_string())
         .output()
         .expect("wrk, from the package of that name");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();

@@ -59,6 +59,7 @@ static STAGE: LazyLock<Stage> = LazyLock::new(|| {
         clock: Clock::new(move || now),
     });
     app.follow().unwrap();
+    app.fill().unwrap();
     for slug in APIS {
         let loose = slug != "plain";
         let options = ApiOptions {
@@ -140,7 +141,7 @@ fn fits(template: &str, text: &str, case_insensitive: bool, ids: &mut Vec<String
 
 fn word(verdict: &Result<Pass, Denial>) -> String {
     match verdict {
-        Ok(pass) => pass.method.full.clone(),
+        Ok(pass) => pass.method.full.to_string(),
         Err(Denial::Refused(refusal)) => format!("{:?}", refusal.rule),
         Err(_) => "no value".into(),
     }

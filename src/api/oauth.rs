@@ -39,7 +39,10 @@ pub async fn introspect(
     let request = AskedRequest::read(&form)?;
     let now = app.now();
     // Asked of the index, so that what was removed is dead here when it is dead at the proxy.
-    let living = holder(&app, now, &Credential::One(presented.into()));
+    let living = match holder(&app, now, &Credential::One(presented.into())) {
+        Err(Denial::Unsure) => return Err(Error::Busy("The database does not answer.".into()).into()),
+        living => living,
+    };
     let (Ok(living), Some(digest)) = (living, Digest::of_value(presented, &app.prefix)) else {
         return Ok(Introspected::inactive());
     };
@@ -162,7 +165,9 @@ impl<'a> AskedRequest<'a> {
             Err(Denial::Refused(refusal) | Denial::TooMany(refusal, _) | Denial::Ended(refusal)) => {
                 (refusal.method, Some(refusal.rule.to_string()))
             }
-            Err(Denial::NoCredential | Denial::Unknown) => (None, Some("The token is not valid.".into())),
+            Err(Denial::NoCredential | Denial::Unknown | Denial::Unsure) => {
+                (None, Some("The token is not valid.".into()))
+            }
         };
         let mut told = serde_json::Map::new();
         told.insert("allowed".into(), rule.is_none().into());

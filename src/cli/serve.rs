@@ -1,14 +1,19 @@
 //! `hallpass serve`: listens until SIGTERM or Ctrl+C, then answers what was accepted and stops.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::open;
+use crate::app::App;
 use crate::config::Config;
 use crate::{door, jobs, server};
 
 /// Longer than the server waits for requests, so that their last use is still written.
-const LONGEST_FAREWELL: std::time::Duration = std::time::Duration::from_secs(25);
+const LONGEST_FAREWELL: Duration = Duration::from_secs(25);
+const FILL_AGAIN: Duration = Duration::from_secs(1);
 
 pub fn run(mut config: Config) -> Result<(), String> {
     config.limits.connections = door::room_for_connections(config.limits.connections);
@@ -23,6 +28,10 @@ pub fn run(mut config: Config) -> Result<(), String> {
         if let Some(code) = &bound.setup_code {
             println!("There is no account yet. Set up the first owner at {public}setup?code={code}");
         }
+        std::thread::spawn({
+            let app = app.clone();
+            move || fill(&app)
+        });
         let (stop, stopped) = watch::channel(false);
         let jobs = tokio::spawn(jobs::run(app, audit_days, stopped));
         let handle = bound.server.handle();
@@ -50,4 +59,14 @@ pub fn run(mut config: Config) -> Result<(), String> {
         // Not by returning: a thread that waits for a silent database would hold the process.
         std::process::exit(if in_order { 0 } else { 1 })
     })
+}
+
+/// Beside the first requests, and again and again where the database fails.
+#[allow(clippy::disallowed_methods, reason = "this thread has nothing else to do")]
+fn fill(app: &Arc<App>) {
+    while let Err(cause) = app.fill() {
+        tracing::error!(error = ?cause, "the tokens cannot be read; each is looked up until they can");
+        std::thread::sleep(FILL_AGAIN);
+    }
+    tracing::info!(values = app.index.len(), "every token is in memory");
 }

@@ -17,6 +17,7 @@ use super::*;
 use crate::catalogue::options::ApiOptions;
 use crate::catalogue::store::{ApiRow, MethodRow, ServiceRow};
 use crate::catalogue::{Assembly, description};
+use crate::index::Index;
 use crate::secret::{Random, Secret};
 use crate::tx::{AccountFacts, TokenFacts, ValueFacts};
 use crate::types::{AccountKind, Lines, MethodKind, Role, TokenKind};
@@ -204,12 +205,13 @@ fn judged(index: &Index, catalogue: &Catalogue, ask: &Ask) -> (Verdict, &'static
     let asked = Asked { http_method: &ask.http_method, target: &ask.target, host: ask.host.as_deref() };
     let client = ask.client.as_ref().map(|client| client.parse().unwrap());
     let question = Question { asked, credential, api: ask.api.as_deref(), client };
-    let holder = holder_in(index, "hp", now(), &question.credential);
+    let holder = holder_by(|digest| Ok(index.find(digest)), "hp", now(), &question.credential);
     let verdict = take_turn(holder.and_then(|holder| weigh(holder, catalogue, &question)));
     let word = match &verdict {
         Ok(_) => "pass",
         Err(Denial::NoCredential) => "no_credential",
         Err(Denial::Unknown) => "unknown",
+        Err(Denial::Unsure) => "unsure",
         Err(Denial::Ended(refusal) | Denial::Refused(refusal) | Denial::TooMany(refusal, _)) => refusal.rule.as_str(),
     };
     (verdict, word)

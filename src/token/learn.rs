@@ -163,6 +163,15 @@ fn learn_part(
     })
 }
 
+/// The token that a value is or was of, with the values that the index knows.
+pub fn of_value(conn: &mut Conn, digest: &Digest, now: Stamp) -> Result<Option<TokenFacts>> {
+    let of = generations::table.filter(generations::digest.eq(digest.hex())).select(generations::token_id);
+    let Some(id) = of.first::<TokenId>(conn).optional()? else { return Ok(None) };
+    let values = sorted(remembered(now).filter(generations::token_id.eq(&id)).select(VALUE).load_iter(conn)?)?;
+    let row = tokens::table.find(&id).select(Row::as_select()).first(conn).optional()?;
+    Ok(row.map(|row: Row| row.facts(&values)))
+}
+
 /// Every token whose version is above `seen`, for the index, with the values that it knows.
 pub fn changed_since(conn: &mut Conn, seen: i64, now: Stamp, mut learn: impl FnMut(TokenFacts)) -> Result<()> {
     let of = tokens::id.eq(generations::token_id).and(tokens::version.gt(seen));

@@ -50,10 +50,11 @@ pub fn denied(
             let status = if deny_with_403 { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
             too_many(refusal, *exhausted, &note(app, now, request, refusal), status)
         }
+        Denial::Unsure => stale(),
     }
 }
 
-/// 503: verification state is older than it may be.
+/// 503: what is known here is older than it may be, or not known yet.
 pub fn stale() -> HttpResponse {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     problem(HttpResponse::build(status), status, "What is known here may be out of date.", json!({}))

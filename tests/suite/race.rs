@@ -150,7 +150,8 @@ impl<'a> Life<'a> {
 }
 
 /// The promise of the contract: once a change was answered, no request that starts later passes by what was before it. A
-/// second process follows all the time, and the first one's index learns from its own changes and from following.
+/// second process follows all the time and reads everything again and again, as at its start; the first one's index learns from
+/// its own changes and from following.
 #[test]
 fn no_answer_is_followed_by_a_stale_verdict() {
     let site = Site::with(Policy { tokens_per_account: 10_000, allow_never: true, ..Policy::default() });
@@ -165,6 +166,11 @@ fn no_answer_is_followed_by_a_stale_verdict() {
                 }
             });
         }
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _ = other.app.fill();
+            }
+        });
         let workers: Vec<_> = (0..THREADS)
             .map(|worker| {
                 let site = &site;

@@ -46,19 +46,29 @@ impl Site {
     pub fn configured(policy: Policy, config: Config) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let (place, scratch) = database(&folder);
-        Site::on(place, policy, config, start_of_tests(), Some(folder), scratch)
+        Site::on(place, policy, config, start_of_tests(), Some(folder), scratch).filled()
     }
 
     /// On SQLite, whatever the suite runs on.
     pub fn on_sqlite() -> Site {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(folder.path().join("hallpass.db").to_string_lossy().into_owned());
-        Site::on(place, Policy::default(), config(), start_of_tests(), Some(folder), None)
+        Site::on(place, Policy::default(), config(), start_of_tests(), Some(folder), None).filled()
     }
 
     /// Another process on the same database, with the same clock.
     pub fn beside(&self) -> Site {
+        self.beside_unfilled().filled()
+    }
+
+    /// One that has only just started: not every token is in its memory yet.
+    pub fn beside_unfilled(&self) -> Site {
         Site::on(self.place.clone(), (*self.app.policy()).clone(), config(), self.clock.clone(), None, None)
+    }
+
+    fn filled(self) -> Site {
+        self.app.fill().unwrap();
+        self
     }
 
     fn on(

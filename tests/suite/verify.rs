@@ -335,6 +335,40 @@ fn another_process_on_the_same_database_follows_each_change() {
 }
 
 #[test]
+fn right_after_a_start_a_token_that_is_not_in_memory_yet_is_looked_up() {
+    let site = Site::start();
+    let maria = site.owner_with_zones();
+    let values = ["ci", "narrow", "gone", "off", "late"].map(|name| maria.generate(name, &["zones:listZones"]));
+    maria.remove("gone");
+    site.sql("UPDATE tokens SET enabled = FALSE WHERE name = 'off'");
+    let other = site.beside_unfilled();
+    let of = |nth: usize| other.verify(&values[nth], "GET", "/api/v1/zones").status;
+    let elsewhere = Site::on_sqlite();
+    let foreign = elsewhere.owner_with_zones().generate("ci", &["zones:listZones"]);
+    assert_eq!((of(0), of(2), of(3)), (200, 401, 401));
+    assert_eq!(other.verify(&foreign, "GET", "/api/v1/zones").status, 401);
+    assert_eq!(other.verify(&values[1], "DELETE", "/api/v1/zones/1").status, 403);
+    maria.remove("narrow");
+    other.app.follow().unwrap();
+    assert_eq!((of(0), of(1)), (200, 401), "a change is heard of as ever");
+    let rename = |from: &str, to: &str| site.sql(&format!("ALTER TABLE {from} RENAME TO {to}"));
+    rename("generations", "elsewhere");
+    assert_eq!((of(0), of(4)), (200, 503), "in memory, and not to be known");
+    rename("elsewhere", "generations");
+    assert_eq!(of(4), 200);
+    let gauge = |site: &Site| {
+        let page = site.ask("/metrics", &[]).body;
+        page.lines().find_map(|line| line.strip_prefix("hallpass_index_whole ")).map(str::to_owned)
+    };
+    assert_eq!(gauge(&other).as_deref(), Some("0"));
+    other.app.fill().unwrap();
+    assert_eq!(gauge(&other).as_deref(), Some("1"));
+    rename("generations", "elsewhere");
+    assert_eq!((of(0), of(1), of(2), of(4)), (200, 401, 401, 200), "nobody asks the database any more");
+    rename("elsewhere", "generations");
+}
+
+#[test]
 fn on_a_shared_database_verification_refuses_once_it_has_heard_nothing_for_too_long() {
     let site = Site::start();
     let maria = site.owner_with_zones();
