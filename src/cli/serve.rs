@@ -22,6 +22,10 @@ pub fn run(mut config: Config) -> Result<(), String> {
     let (public, audit_days) = (config.public_url.clone(), config.audit_days);
     let listens_elsewhere = public.port() == Some(0);
     actix_web::rt::System::new().block_on(async move {
+        // Before anybody is told that it listens: a signal that comes at once is to end it in order as well.
+        let failed = |cause: std::io::Error| format!("Signals cannot be heard: {cause}.");
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let bound = server::bind(app.clone(), config)?;
         let public = if listens_elsewhere { format!("http://{}/", bound.address) } else { public.to_string() };
         println!("Hallpass {} listens on {public}", env!("CARGO_PKG_VERSION"));
@@ -36,9 +40,6 @@ pub fn run(mut config: Config) -> Result<(), String> {
         let jobs = tokio::spawn(jobs::run(app, audit_days, stopped));
         let handle = bound.server.handle();
         let server = tokio::spawn(bound.server.run());
-        let failed = |cause: std::io::Error| format!("Signals cannot be heard: {cause}.");
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -75,8 +75,8 @@ fn sigterm_ends_it_in_order() {
     assert!(kill.success());
     let mut log = String::new();
     served.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    assert!(served.0.wait().unwrap().success());
-    assert!(log.contains("stopping"), "{log}");
+    let ended = served.0.wait().unwrap();
+    assert!(ended.success() && log.contains("stopping"), "{ended}: {log}");
 }
 
 #[test]
